@@ -1,0 +1,1 @@
+"""Turn the description into resources: with Pulumi's Docker provider, or as a Compose file."""

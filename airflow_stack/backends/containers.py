@@ -1,0 +1,271 @@
+"""The containers, networks and volumes of a local stack: what Pulumi creates and what the Compose file says.
+
+Every setting is written out, defaults too, so that both make the same containers and a refresh finds no drift.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from airflow_stack.airflow import Deployment, Probe, Role
+from airflow_stack.airflow.deployment import HOME
+from airflow_stack.airflow.secrets import DIRECTORY
+from airflow_stack.backends.images import Image, images
+from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
+from airflow_stack.config import StackConfig
+
+FOLDERS = ("config", "dags", "logs", "plugins")
+
+# Owner of the data in the upstream images.
+POSTGRES_USER = "999:999"
+REDIS_USER = "999:999"
+
+
+@dataclass(frozen=True)
+class Bind:
+    """A path of the host in a container."""
+
+    source: Path
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True)
+class VolumeMount:
+    """A named volume in a container; ``volume`` is its short name."""
+
+    volume: str
+    target: str
+
+
+@dataclass(frozen=True)
+class PublishedPort:
+    """A port of the container on the host."""
+
+    host: int
+    container: int
+
+
+@dataclass(frozen=True)
+class Container:
+    """One container, whole."""
+
+    service: str
+    """Name inside the stack's network, and in the Compose file."""
+    name: str
+    image: Image
+    memory: int
+    """Limit in MiB."""
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    binds: tuple[Bind, ...] = ()
+    volumes: tuple[VolumeMount, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
+    networks: tuple[str, ...] = ("airflow",)
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    probe: Probe | None = None
+    one_shot: bool = False
+    stop_timeout: int = 30
+    depends_on: tuple[str, ...] = ()
+    read_only: bool = False
+    shm_mib: int = 64
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network of the stack. An internal one leads nowhere else."""
+
+    name: str
+    internal: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A local stack, ready to be created. Networks and volumes are keyed by their short names."""
+
+    containers: tuple[Container, ...]
+    networks: dict[str, Network]
+    volumes: dict[str, str]
+    images: dict[str, Image]
+    keep_data: bool
+    bind_address: str
+    log_max_size: str
+    log_max_files: str
+    url: str
+    flower_url: str | None
+
+    @property
+    def long_running(self) -> tuple[Container, ...]:
+        """The containers that are meant to stay up."""
+        return tuple(container for container in self.containers if not container.one_shot)
+
+
+def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
+    """Everything that the stack consists of on this machine."""
+    built = images(config, machine)
+    prefix = f"{config.target.prefix}-" if config.target.prefix else ""
+    name = f"{prefix}af-"
+    containers: list[Container] = []
+    volumes: dict[str, str] = {}
+    networks = {"airflow": Network(f"{prefix}airflow")}
+    if config.database.kind == "container":
+        containers.append(_postgres(config, built["postgres"], name))
+        volumes["postgres-data"] = f"{name}postgres-data"
+    if config.celery and config.broker.kind == "container":
+        containers.append(_redis(config, built["redis"], name))
+        volumes["redis-data"] = f"{name}redis-data"
+    data = tuple(container.service for container in containers)
+    if config.docker_socket_proxy.enabled:
+        networks["docker"] = Network(f"{prefix}airflow-docker", internal=True)
+        containers.append(_docker_socket_proxy(config, built["docker-socket-proxy"], name, machine))
+    containers.append(_airflow(deployment.init, deployment, config, machine, built["airflow"], name, data))
+    for role in deployment.roles:
+        for index in range(1, role.count + 1):
+            suffix = f"-{index}" if role.name == "worker" else ""
+            containers.append(
+                _airflow(role, deployment, config, machine, built["airflow"], name, (*data, "init"), suffix)
+            )
+    containers.append(_proxy(config, built["proxy"], name))
+    host = "localhost" if config.target.bind_address in ("127.0.0.1", "::1", "0.0.0.0") else config.target.bind_address  # noqa: S104 - compared, not bound
+    url = f"http://{host}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
+    return Plan(
+        containers=tuple(containers),
+        networks=networks,
+        volumes=volumes,
+        images=built,
+        keep_data=not config.target.throw_away,
+        bind_address=config.target.bind_address,
+        log_max_size=f"{config.target.logs.max_size}m",
+        log_max_files=str(config.target.logs.max_files),
+        url=url,
+        flower_url=f"{url}{config.flower.url_prefix}/" if config.flower.enabled else None,
+    )
+
+
+def _airflow(
+    role: Role,
+    deployment: Deployment,
+    config: StackConfig,
+    machine: Machine,
+    image: Image,
+    name: str,
+    depends_on: tuple[str, ...],
+    suffix: str = "",
+) -> Container:
+    environment = deployment.environment | role.environment
+    networks: tuple[str, ...] = ("airflow",)
+    if role.runs_tasks and config.docker_socket_proxy.enabled:
+        networks = ("airflow", "docker")
+        # Docker's own variable: DockerOperator and the Docker client follow it without an argument.
+        environment |= {"DOCKER_HOST": "tcp://docker-socket-proxy:2375"}
+    if role.one_shot:
+        environment |= {"AIRFLOW_STACK_UID": str(machine.uid), "AIRFLOW_STACK_GID": str(config.target.gid)}
+    published = {"webserver": config.webserver.port, "flower": config.flower.port}.get(role.name)
+    ports = (PublishedPort(published, role.port),) if published and role.port else ()
+    return Container(
+        service=f"{role.name}{suffix}",
+        name=f"{name}{role.name}{suffix}",
+        image=image,
+        memory=role.memory,
+        command=role.command,
+        environment=dict(sorted(environment.items())),
+        secrets=role.secrets,
+        binds=tuple(Bind(machine.project / folder, f"{HOME}/{folder}") for folder in FOLDERS),
+        ports=ports,
+        networks=networks,
+        # Init gives the folders to their owner, which takes root; it drops to that owner for all the rest.
+        user="0:0" if role.one_shot else f"{machine.uid}:{config.target.gid}",
+        groups=() if config.target.gid == 0 or role.one_shot else ("0",),
+        probe=role.probe,
+        one_shot=role.one_shot,
+        stop_timeout=role.stop_timeout,
+        depends_on=depends_on,
+    )
+
+
+def _postgres(config: StackConfig, image: Image, name: str) -> Container:
+    database = config.database
+    assert database.kind == "container"  # noqa: S101 - narrows the union; the caller has asked
+    # A hardened stack's database has been made: the superuser's password has no more business in its container.
+    environment = {"PGDATA": "/var/lib/postgresql/data/pgdata"}
+    secrets: tuple[str, ...] = ()
+    if not config.hardened:
+        environment |= {
+            "AIRFLOW_DATABASE": database.name,
+            "AIRFLOW_USER": database.user,
+            "AIRFLOW_PASSWORD_FILE": f"{DIRECTORY}/airflow_database_password",
+            "POSTGRES_DB": database.superuser_database,
+            "POSTGRES_INITDB_ARGS": "--auth-host=scram-sha-256",
+            "POSTGRES_PASSWORD_FILE": f"{DIRECTORY}/postgres_password",
+            "POSTGRES_USER": database.superuser,
+        }
+        secrets = ("airflow_database_password", "postgres_password")
+    return Container(
+        service="postgres",
+        name=f"{name}postgres",
+        image=image,
+        memory=database.memory,
+        command=("postgres",),
+        environment=dict(sorted(environment.items())),
+        secrets=secrets,
+        volumes=(VolumeMount("postgres-data", "/var/lib/postgresql/data"),),
+        ports=(PublishedPort(database.port, 5432),) if database.port else (),
+        probe=Probe(("CMD", "pg_isready", "--quiet", "--host=127.0.0.1"), interval=10, timeout=5, retries=5,
+                    start_period=60),
+        shm_mib=128,
+        stop_timeout=60,
+    )  # fmt: skip
+
+
+def _redis(config: StackConfig, image: Image, name: str) -> Container:
+    return Container(
+        service="redis",
+        name=f"{name}redis",
+        image=image,
+        memory=config.broker.memory if config.broker.kind == "container" else 0,
+        secrets=("redis_password",),
+        volumes=(VolumeMount("redis-data", "/data"),),
+        user=REDIS_USER,
+        probe=Probe(
+            ("CMD-SHELL", f'REDISCLI_AUTH="$(cat {DIRECTORY}/redis_password)" redis-cli ping | grep -q PONG'),
+            interval=10,
+            timeout=5,
+            retries=5,
+            start_period=30,
+        ),
+    )
+
+
+def _docker_socket_proxy(config: StackConfig, image: Image, name: str, machine: Machine) -> Container:
+    return Container(
+        service="docker-socket-proxy",
+        name=f"{name}docker-socket-proxy",
+        image=image,
+        memory=config.docker_socket_proxy.memory,
+        binds=(Bind(DOCKER_SOCKET, "/var/run/docker.sock", read_only=True),),
+        networks=("docker",),
+        groups=(str(machine.docker_gid),),
+        probe=Probe(("CMD", "/usr/local/bin/probe"), start_period=10),
+    )
+
+
+def _proxy(config: StackConfig, image: Image, name: str) -> Container:
+    environment = {
+        "FLOWER_ENABLED": "1" if config.flower.enabled else "0",
+        "FLOWER_PREFIX": config.flower.url_prefix,
+        "FLOWER_UPSTREAM": "flower:5555",
+        "WEBSERVER_UPSTREAM": "webserver:8080",
+    }
+    return Container(
+        service="proxy",
+        name=f"{name}proxy",
+        image=image,
+        memory=config.proxy.memory,
+        environment=environment,
+        ports=(PublishedPort(config.proxy.port, 8000),),
+        probe=Probe(("CMD", "/usr/local/bin/probe"), start_period=10),
+        depends_on=("webserver",),
+    )

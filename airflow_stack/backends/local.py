@@ -1,0 +1,227 @@
+"""The stack as Docker resources of Pulumi."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pulumi
+import pulumi_docker as docker
+import pulumi_random as random
+
+from airflow_stack.airflow.secrets import (
+    DIRECTORY,
+    FERNET_BYTES,
+    PASSWORD_LENGTH,
+    fernet_key,
+    files,
+    fingerprint,
+    generated,
+)
+from airflow_stack.backends import secret_files
+from airflow_stack.backends.containers import Container, Plan
+from airflow_stack.backends.labels import STACK, container_labels
+from airflow_stack.backends.machine import Machine
+from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.outputs import StackOutputs
+
+
+class StackSecrets(pulumi.ComponentResource):
+    """Every secret of the stack: what config sets, else what is kept on this machine, else generated once."""
+
+    values: pulumi.Output[dict[str, str]]
+    """By config key."""
+    contents: pulumi.Output[dict[str, str]]
+    """Of the secret files, by name; resolved when they are written."""
+
+    def __init__(self, name: str, config: StackConfig, given: Secrets, machine: Machine) -> None:
+        super().__init__("airflow-stack:local:StackSecrets", name)
+        kept = secret_files.kept(machine.secrets)
+        known = given.given()
+        values: dict[str, pulumi.Input[str]] = {}
+        for secret in generated(config):
+            # Always made, though another value may win: the resources are the same on every machine.
+            value = self._generate(name, secret.key, secret.kind)
+            chosen = known.get(secret.key) or kept.get(secret.key)
+            values[secret.key] = pulumi.Output.secret(chosen) if chosen else value
+        for key in known.keys() - values.keys():
+            values[key] = pulumi.Output.secret(known[key])
+        self.values = pulumi.Output.secret(pulumi.Output.all(**values))
+
+        def written(resolved: dict[str, str]) -> dict[str, str]:
+            contents = files(config, resolved)
+            if not pulumi.runtime.is_dry_run():
+                secret_files.write(machine.secrets, resolved, contents)
+            return contents
+
+        self.contents = self.values.apply(written)
+        self.register_outputs({})
+
+    def _generate(self, name: str, key: str, kind: str) -> pulumi.Output[str]:
+        options = pulumi.ResourceOptions(parent=self)
+        resource_name = f"{name}-{key.replace('_', '-')}"
+        if kind == "fernet":
+            return random.RandomBytes(resource_name, length=FERNET_BYTES, opts=options).base64.apply(fernet_key)
+        return random.RandomPassword(resource_name, length=PASSWORD_LENGTH, special=False, opts=options).result
+
+
+class LocalStack(pulumi.ComponentResource):
+    """Networks, volumes and containers of one plan."""
+
+    containers: dict[str, docker.Container]
+    """By service."""
+
+    def __init__(self, name: str, plan: Plan, machine: Machine, stack: str, secrets: StackSecrets) -> None:
+        super().__init__("airflow-stack:local:LocalStack", name)
+        child = pulumi.ResourceOptions(parent=self)
+        networks = {
+            key: docker.Network(
+                f"{name}-{key}",
+                name=network.name,
+                driver="bridge",
+                internal=network.internal,
+                labels=[docker.NetworkLabelArgs(label=STACK, value=stack)],
+                opts=child,
+            )
+            for key, network in plan.networks.items()
+        }
+        volumes = {
+            key: docker.Volume(
+                f"{name}-{key}",
+                name=volume,
+                labels=[docker.VolumeLabelArgs(label=STACK, value=stack)],
+                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=plan.keep_data),
+            )
+            for key, volume in plan.volumes.items()
+        }
+        self.containers = {}
+        for container in plan.containers:
+            self.containers[container.service] = self._container(
+                name, container, plan, machine, stack, secrets, networks, volumes
+            )
+        self.register_outputs({})
+
+    def when_created(self, then: Callable[[], None]) -> None:
+        """Run ``then`` when all containers are there. Nothing waits for it in a preview."""
+        if not pulumi.runtime.is_dry_run():
+            pulumi.Output.all(*(container.id for container in self.containers.values())).apply(lambda _: then())
+
+    def _container(
+        self,
+        name: str,
+        container: Container,
+        plan: Plan,
+        machine: Machine,
+        stack: str,
+        secrets: StackSecrets,
+        networks: Mapping[str, docker.Network],
+        volumes: Mapping[str, docker.Volume],
+    ) -> docker.Container:
+        depends_on = [self.containers[service] for service in container.depends_on]
+        mounts = [
+            docker.ContainerVolumeArgs(
+                host_path=str(bind.source), container_path=bind.target, read_only=bind.read_only
+            )
+            for bind in container.binds
+        ]
+        mounts += [
+            docker.ContainerVolumeArgs(
+                # The path is known; it waits for the file, which Docker would else make a directory.
+                host_path=str(machine.secrets / file),
+                container_path=f"{DIRECTORY}/{file}",
+                read_only=True,
+            )
+            for file in container.secrets
+        ]
+        mounts += [
+            docker.ContainerVolumeArgs(
+                volume_name=volumes[mount.volume].name, container_path=mount.target, read_only=False
+            )
+            for mount in container.volumes
+        ]
+        mark: pulumi.Output[str] | None = None
+        if container.secrets:
+            used = container.secrets
+            mark = pulumi.Output.unsecret(secrets.contents.apply(lambda contents: fingerprint(used, contents)))
+        labels = [
+            docker.ContainerLabelArgs(label=key, value=value)
+            for key, value in container_labels(container, stack, None).items()
+        ]
+        if mark is not None:
+            labels.append(docker.ContainerLabelArgs(label="airflow-stack.secrets", value=mark))
+        probe = container.probe
+        return docker.Container(
+            f"{name}-{container.service}",
+            name=container.name,
+            hostname=container.name,
+            image=container.image.tag,
+            command=list(container.command) or None,
+            envs=sorted(f"{key}={value}" for key, value in container.environment.items()),
+            labels=labels,
+            user=container.user or None,
+            group_adds=list(container.groups) or None,
+            memory=container.memory,
+            shm_size=container.shm_mib,
+            network_mode=networks[container.networks[0]].name,
+            networks_advanced=[
+                docker.ContainerNetworksAdvancedArgs(name=networks[key].name, aliases=[container.service])
+                for key in container.networks
+            ],
+            ports=[
+                docker.ContainerPortArgs(
+                    internal=port.container, external=port.host, ip=plan.bind_address, protocol="tcp"
+                )
+                for port in container.ports
+            ]
+            or None,
+            volumes=mounts or None,
+            healthcheck=docker.ContainerHealthcheckArgs(
+                tests=list(probe.test),
+                interval=f"{probe.interval}s",
+                timeout=f"{probe.timeout}s",
+                retries=probe.retries,
+                start_period=_duration(probe.start_period),
+            )
+            if probe
+            else None,
+            restart="no" if container.one_shot else "unless-stopped",
+            must_run=not container.one_shot,
+            init=False,
+            read_only=container.read_only,
+            security_opts=["no-new-privileges:true"],
+            log_driver="json-file",
+            log_opts={"max-size": plan.log_max_size, "max-file": plan.log_max_files},
+            stop_timeout=container.stop_timeout,
+            destroy_grace_seconds=container.stop_timeout,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                depends_on=depends_on,
+                # Two containers can't have one name or one port.
+                delete_before_replace=True,
+            ),
+        )
+
+
+def _duration(seconds: int) -> str:
+    """As Go prints it, which is how a refresh reads it back: 1m0s, not 60s."""
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def deploy(
+    config: StackConfig, given: Secrets, plan: Plan, machine: Machine, stack: str, created: Callable[[Plan], None]
+) -> StackOutputs:
+    """Register every resource of the stack; the outputs say where to find it.
+
+    ``created`` runs once when all containers are there, and not in a preview; what it raises fails the update.
+    """
+    secrets = StackSecrets("airflow", config, given, machine)
+    local = LocalStack("airflow", plan, machine, stack, secrets)
+    local.when_created(lambda: created(plan))
+    password = secrets.values.apply(lambda values: values["admin_password"]) if config.creates_admin else None
+    return StackOutputs(
+        url=plan.url,
+        admin_username=config.admin.username,
+        admin_password=password,
+        containers=tuple(container.name for container in plan.long_running),
+        flower_url=plan.flower_url,
+    )

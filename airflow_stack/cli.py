@@ -1,0 +1,69 @@
+"""The command line: a thin face on config, backends and operations. Imports are lazy, so that help is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="airflow-stack",
+    help="One Airflow stack from one config model: look at it, bring it up, take it down.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help="Stack: Pulumi.<stack>.yaml.")]
+Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of Pulumi.yaml.", hidden=True)]
+HERE = Path()
+
+
+@app.command()
+def config(stack: Stack, cwd: Directory = HERE) -> None:
+    """Print the resolved config of a stack, defaults and all, secrets masked.
+
+    Example: airflow-stack config -s local
+    """
+    from airflow_stack.operations.inspect import resolved_config
+
+    typer.echo(resolved_config(cwd, stack), nl=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the stack files.
+
+    Example: airflow-stack schema > airflow-stack.schema.json
+    """
+    from airflow_stack.config.schema import render
+
+    typer.echo(render(), nl=False)
+
+
+@app.command()
+def compose(stack: Stack, cwd: Directory = HERE) -> None:
+    """Print the whole stack as a Compose file.
+
+    Example: airflow-stack compose -s local > compose.yaml
+    """
+    from airflow_stack.operations.inspect import compose_file
+
+    typer.echo(compose_file(cwd, stack), nl=False)
+
+
+def main() -> None:
+    """Run the command line. A bad config ends with exit code 2, everything else that went wrong with 1."""
+    from airflow_stack.config import ConfigError
+    from airflow_stack.operations.errors import OperationError
+
+    try:
+        app()
+    except ConfigError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except OperationError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)

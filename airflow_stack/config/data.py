@@ -1,0 +1,62 @@
+"""Metadata database and broker: a container of the stack, or a server that is already there."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from airflow_stack.config.types import MemoryMiB, Port, Section, SqlName
+
+
+class ContainerDatabase(Section):
+    """PostgreSQL in a container of the stack, with a volume that outlives it."""
+
+    kind: Literal["container"] = "container"
+    superuser: SqlName = Field("postgres", description="Superuser. Its password is the secret postgres_password.")
+    superuser_database: SqlName = Field("postgres", description="Database that is created for the superuser.")
+    user: SqlName = Field("airflow", description="Airflow's role. Its password is the secret airflow_database_password.")
+    name: SqlName = Field("airflow", description="Airflow's database.")
+    port: Port | None = Field(None, description="Port on the host that leads to PostgreSQL. None by default.")
+    memory: MemoryMiB = Field(384, description="Memory limit in MiB.")
+
+
+class ExternalDatabase(Section):
+    """A PostgreSQL or MySQL server that is already there, named by the secret ``database_url``."""
+
+    kind: Literal["external"]
+    user: SqlName = Field("airflow", description="Airflow's role, for the SQL that creates it.")
+    name: SqlName = Field("airflow", description="Airflow's database, for the SQL that creates it.")
+
+
+DatabaseConfig = Annotated[ContainerDatabase | ExternalDatabase, Field(discriminator="kind")]
+
+
+class ContainerBroker(Section):
+    """Redis in a container of the stack; its queue is on disk, so that a restart loses no task."""
+
+    kind: Literal["container"] = "container"
+    visibility_timeout: int = Field(
+        86_400,
+        ge=3600,
+        le=604_800,
+        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
+        " longest task.",
+    )
+    memory: MemoryMiB = Field(128, description="Memory limit in MiB.")
+
+
+class ExternalBroker(Section):
+    """A Redis or Valkey server that is already there, named by the secret ``broker_url``."""
+
+    kind: Literal["external"]
+    visibility_timeout: int = Field(
+        86_400,
+        ge=3600,
+        le=604_800,
+        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
+        " longest task.",
+    )
+
+
+BrokerConfig = Annotated[ContainerBroker | ExternalBroker, Field(discriminator="kind")]

@@ -1,0 +1,41 @@
+"""The one error of a bad config: where, what, an example, and the command that mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NAMESPACE = "airflow-stack"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with one config key.
+
+    ``key`` is the path under the namespace (``worker.count``; empty for the file as a whole). No field ever
+    holds the value that was found: it may be a secret in the wrong place.
+    """
+
+    key: str
+    message: str
+    example: str = ""
+    mend: str = ""
+
+    def __str__(self) -> str:
+        where = f"{NAMESPACE}:{self.key}: " if self.key else ""
+        lines = [f"{where}{self.message}"]
+        if self.example:
+            lines.append(f"  example: {self.example}")
+        if self.mend:
+            lines.append(f"  mend:    {self.mend}")
+        return "\n".join(lines)
+
+
+class ConfigError(Exception):
+    """A config that can't be used. ``str()`` is the whole text for the user; exit code 2 goes with it."""
+
+    def __init__(self, problems: list[Problem], source: str = "") -> None:
+        self.problems = problems
+        self.source = source
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        head = f"bad config{f' in {source}' if source else ''}: {count}; nothing was changed"
+        super().__init__("\n".join([head, *map(str, problems)]))

@@ -1,0 +1,97 @@
+"""The secrets of a stack: set by `pulumi config set --secret`, or generated once."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+_URL_UNSAFE = "must be 8 to 128 letters, digits or -._~!*+="
+
+
+def _password(value: SecretStr) -> SecretStr:
+    """Passwords travel in URLs, config files and SQL: a plain alphabet keeps every one of them free of escapes."""
+    text = value.get_secret_value()
+    allowed = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!*+=")
+    if not 8 <= len(text) <= 128 or not set(text) <= allowed:
+        raise ValueError(_URL_UNSAFE)
+    return value
+
+
+def _fernet_key(value: SecretStr) -> SecretStr:
+    for key in value.get_secret_value().split(","):
+        try:
+            valid = len(base64.urlsafe_b64decode(key.encode("ascii"))) == 32
+        except (binascii.Error, ValueError):
+            valid = False
+        if not valid:
+            raise ValueError("must be a Fernet key, 32 bytes in URL-safe base64 (or several, comma-separated, newest first)")
+    return value
+
+
+def _url(schemes: tuple[str, ...], what: str) -> AfterValidator:
+    def check(value: SecretStr) -> SecretStr:
+        try:
+            url = urlsplit(value.get_secret_value())
+            valid = url.scheme in schemes and bool(url.hostname) and (url.port is None or url.port > 0)
+        except ValueError:
+            valid = False
+        if not valid or not value.get_secret_value().isprintable() or " " in value.get_secret_value():
+            raise ValueError(f"must be the URL of {what}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _json_object(value: SecretStr) -> SecretStr:
+    try:
+        valid = isinstance(json.loads(value.get_secret_value()), dict)
+    except (ValueError, RecursionError):
+        valid = False
+    if not valid:
+        raise ValueError("must be a JSON object")
+    return value
+
+
+Password = Annotated[SecretStr, AfterValidator(_password)]
+
+POSTGRESQL_SCHEMES = ("postgresql", "postgresql+psycopg2")
+MYSQL_SCHEMES = ("mysql", "mysql+pymysql")
+
+
+class Secrets(BaseModel):
+    """Secrets that a user has set. What is None is generated, but for the URLs and the backend's parameters."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    admin_password: Password | None = Field(None, description="Password of the first user.")
+    fernet_key: Annotated[SecretStr, AfterValidator(_fernet_key)] | None = Field(
+        None, description="Key that encrypts connections and variables in the database."
+    )
+    webserver_secret_key: Password | None = Field(None, description="Signs the UI's sessions.")
+    internal_api_secret_key: Password | None = Field(None, description="Signs calls between Airflow's components.")
+    postgres_password: Password | None = Field(None, description="Password of PostgreSQL's superuser.")
+    airflow_database_password: Password | None = Field(None, description="Password of Airflow's role in PostgreSQL.")
+    redis_password: Password | None = Field(None, description="Password of Redis.")
+    flower_password: Password | None = Field(None, description="Password of Flower.")
+    database_url: (
+        Annotated[SecretStr, _url((*POSTGRESQL_SCHEMES, *MYSQL_SCHEMES), "a PostgreSQL or MySQL database")] | None
+    ) = Field(None, description="External database, with user and password.",
+              examples=["postgresql://airflow:PASSWORD@db.example.com:5432/airflow"])  # fmt: skip
+    broker_url: Annotated[SecretStr, _url(("redis", "rediss"), "a Redis server")] | None = Field(
+        None, description="External broker.", examples=["rediss://:PASSWORD@redis.example.com:6379/0"]
+    )
+    secrets_backend_kwargs: Annotated[SecretStr, AfterValidator(_json_object)] | None = Field(
+        None, description="Parameters of the secrets backend.", examples=['{"connections_prefix": "airflow/connections"}']
+    )
+
+    def given(self) -> dict[str, str]:
+        """The values that are set, in clear, by key. For the backends only."""
+        return {key: value.get_secret_value() for key in SECRET_KEYS if (value := getattr(self, key)) is not None}
+
+
+SECRET_KEYS = tuple(Secrets.model_fields)

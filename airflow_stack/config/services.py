@@ -1,0 +1,76 @@
+"""One section a service: how many, how large, which port. Memory limits are MiB and fit 4 GiB in all by default."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from airflow_stack.config.types import MemoryMiB, Port, Section, UrlPrefix
+
+
+class WebserverConfig(Section):
+    """``airflow-stack:webserver``: UI and API."""
+
+    workers: int = Field(1, ge=1, le=32, description="Gunicorn workers: how many requests are answered at a time.")
+    memory: MemoryMiB = Field(768, description="Memory limit in MiB.")
+    port: Port | None = Field(
+        None, description="Port on the host that leads straight to the webserver, beside the proxy's. None by default."
+    )
+
+
+class SchedulerConfig(Section):
+    """``airflow-stack:scheduler``."""
+
+    memory: MemoryMiB = Field(768, description="Memory limit in MiB.")
+
+
+class TriggererConfig(Section):
+    """``airflow-stack:triggerer``: runs deferrable tasks while they wait."""
+
+    memory: MemoryMiB = Field(384, description="Memory limit in MiB.")
+    capacity: int = Field(1000, ge=1, le=100_000, description="Triggers that it runs at a time.")
+
+
+class WorkerConfig(Section):
+    """``airflow-stack:worker``: Celery workers. Without effect under LocalExecutor, where a value is an error."""
+
+    count: int = Field(2, ge=1, le=50, description="How many worker containers.")
+    concurrency: int = Field(4, ge=1, le=256, description="Tasks that each worker runs at a time.")
+    memory: MemoryMiB = Field(768, description="Memory limit of each worker in MiB.")
+
+
+class FlowerConfig(Section):
+    """``airflow-stack:flower``: the Celery monitor. Login: the admin's name and the secret ``flower_password``."""
+
+    enabled: bool = Field(False, description="Run Flower, behind the proxy under url_prefix.")
+    url_prefix: UrlPrefix = Field("/flower", description="Path of Flower behind the proxy.")
+    port: Port | None = Field(5555, description="Port on the host that leads straight to Flower. Null for none.")
+    memory: MemoryMiB = Field(256, description="Memory limit in MiB.")
+
+
+class ProxyConfig(Section):
+    """``airflow-stack:proxy``: nginx in front of the webserver and of Flower."""
+
+    port: Port = Field(8080, description="Port on the host: the address of the stack.")
+    proxy_fix: bool = Field(
+        True, description="Airflow trusts the proxy's X-Forwarded headers, so that redirects name the outer address."
+    )
+    memory: MemoryMiB = Field(64, description="Memory limit in MiB.")
+
+
+class DockerSocketProxyConfig(Section):
+    """``airflow-stack:docker_socket_proxy``: what DockerOperator talks to instead of the raw Docker socket."""
+
+    enabled: bool = Field(True, description="Run the proxy. Without it DockerOperator has no Docker to talk to.")
+    memory: MemoryMiB = Field(64, description="Memory limit in MiB.")
+
+
+class SecretsBackendConfig(Section):
+    """``airflow-stack:secrets_backend``: where Airflow looks connections and variables up before its database."""
+
+    class_name: str = Field(
+        min_length=3,
+        max_length=200,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
+        description="Python path of the backend's class. Its parameters are the secret secrets_backend_kwargs, as JSON.",
+        examples=["airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"],
+    )

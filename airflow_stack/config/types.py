@@ -1,0 +1,84 @@
+"""Named constraints that several sections share. Each says what is wrong in words and gives an example."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, without unknown keys, without silent conversions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+def _matches(pattern: str, rule: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(rule)
+        return value
+
+    return AfterValidator(check)
+
+
+def _bind_address(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return value
+
+
+# Published on the host. Below 1 is no port; 0 would be a random one, which no URL could name.
+Port = Annotated[int, Field(ge=1, le=65535, examples=[8080])]
+
+# MiB. Docker refuses a limit under 6 MB; no container here works with less than 32.
+MemoryMiB = Annotated[int, Field(ge=32, le=1_048_576, examples=[512])]
+
+BindAddress = Annotated[str, _matches(r"[0-9A-Fa-f.:]+", "must be an IP address, such as 127.0.0.1"),
+                        AfterValidator(_bind_address), Field(examples=["127.0.0.1"])]  # fmt: skip
+
+# An unquoted name in PostgreSQL and in MySQL, so that no SQL of ours ever needs quoting.
+SqlName = Annotated[
+    str,
+    _matches(r"[a-z_][a-z0-9_]{0,30}", "must be 1 to 31 lower-case letters, digits or _, not starting with a digit"),
+    Field(examples=["airflow"]),
+]
+
+# A prefix of container, network and volume names.
+Prefix = Annotated[
+    str,
+    _matches(r"([a-z0-9][a-z0-9-]{0,29})?", "must be up to 30 lower-case letters, digits or -, starting with a letter"),
+    Field(examples=["team-a"]),
+]
+
+UrlPrefix = Annotated[
+    str,
+    _matches(r"/[A-Za-z0-9_-]{1,30}", "must be / and 1 to 30 letters, digits, _ or -"),
+    Field(examples=["/flower"]),
+]
+
+Username = Annotated[
+    str,
+    _matches(r"[A-Za-z0-9._@-]{1,64}", "must be 1 to 64 letters, digits, '.', '_', '@' or '-'"),
+    Field(examples=["admin"]),
+]
+
+Email = Annotated[
+    str,
+    _matches(r"[^@\s]{1,64}@[^@\s]{1,190}", "must be an e-mail address"),
+    Field(examples=["admin@example.com"]),
+]
+
+Line = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]

@@ -1,0 +1,1 @@
+"""What one does to a stack: prepare its machine, bring it up, look at it, take it down."""
