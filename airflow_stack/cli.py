@@ -54,16 +54,46 @@ def compose(stack: Stack, cwd: Directory = HERE) -> None:
     typer.echo(compose_file(cwd, stack), nl=False)
 
 
+@app.command()
+def up(
+    stack: Stack,
+    cwd: Directory = HERE,
+    compose: Annotated[bool, typer.Option("--compose", help="By Docker Compose, even where Pulumi is.")] = False,
+) -> None:
+    """Set this machine up and bring the stack up: by Pulumi, or by Docker Compose where Pulumi can't be had.
+
+    Example: airflow-stack up -s local
+    """
+    from airflow_stack.operations.lifecycle import up as bring_up
+
+    bring_up(cwd, stack, _say, use_compose=compose)
+
+
+@app.command()
+def down(stack: Stack, cwd: Directory = HERE) -> None:
+    """Take the stack down. Data volumes and secrets stay, unless target.throw_away is true.
+
+    Example: airflow-stack down -s local
+    """
+    from airflow_stack.operations.lifecycle import down as take_down
+
+    take_down(cwd, stack, _say)
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)
+
+
 def main() -> None:
     """Run the command line. A bad config ends with exit code 2, everything else that went wrong with 1."""
-    from airflow_stack.config import ConfigError
-    from airflow_stack.operations.errors import OperationError
+    from airflow_stack.config.errors import ConfigError
+    from airflow_stack.errors import StackError
 
     try:
         app()
     except ConfigError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except OperationError as error:
+    except StackError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(1)

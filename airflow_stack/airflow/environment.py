@@ -1,4 +1,4 @@
-"""Airflow's environment, in three layers: our default, then the user's option, then what the stack can't run without."""
+"""Airflow's environment in three layers: our default, the user's option, what the stack can't run without."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import yaml
 from airflow_stack.airflow.secrets import DIRECTORY, fingerprint
 from airflow_stack.backends.containers import Container, Plan
 from airflow_stack.backends.images import Image
-from airflow_stack.backends.labels import container_labels
+from airflow_stack.backends.labels import SECRETS, STACK, container_labels
 from airflow_stack.backends.machine import Machine
 
 
@@ -23,9 +23,7 @@ def compose(plan: Plan, machine: Machine, stack: str, contents: Mapping[str, str
         key: {"name": network.name, "driver": "bridge", "internal": network.internal, "labels": _stack_label(stack)}
         for key, network in plan.networks.items()
     }
-    services = {
-        container.service: _service(container, plan, machine, stack, contents) for container in plan.containers
-    }
+    services = {container.service: _service(container, plan, machine, stack, contents) for container in plan.containers}
     return {"version": "3.8", "services": services, "networks": networks, "volumes": volumes}
 
 
@@ -35,19 +33,21 @@ def render(document: Mapping[str, Any]) -> str:
 
 
 def _stack_label(stack: str) -> dict[str, str]:
-    return {"airflow-stack.stack": stack}
+    return {STACK: stack}
 
 
 def _service(
     container: Container, plan: Plan, machine: Machine, stack: str, contents: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    secrets = fingerprint(container.secrets, contents) if contents and container.secrets else None
+    labels = container_labels(container, stack, "compose")
+    if contents and container.secrets:
+        labels[SECRETS] = fingerprint(container.secrets, contents)
     service: dict[str, Any] = {
         "container_name": container.name,
         "hostname": container.name,
         "image": container.image.tag,
         "build": _build(container.image, machine),
-        "labels": container_labels(container, stack, secrets),
+        "labels": labels,
         "restart": "no" if container.one_shot else "unless-stopped",
         "mem_limit": f"{container.memory}m",
         "shm_size": f"{container.shm_mib}m",
@@ -59,7 +59,6 @@ def _service(
             "driver": "json-file",
             "options": {"max-size": plan.log_max_size, "max-file": plan.log_max_files},
         },
-        # networks as a mapping, so that the first one is the container's network mode, as with Pulumi
         "networks": list(container.networks),
     }
     if container.command:

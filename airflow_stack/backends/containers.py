@@ -155,7 +155,8 @@ def _airflow(
     depends_on: tuple[str, ...],
     suffix: str = "",
 ) -> Container:
-    environment = deployment.environment | role.environment
+    # The image's own name: a DockerOperator that uses it runs the stack's own libraries, and pulls nothing.
+    environment = deployment.environment | role.environment | {"AIRFLOW_STACK_IMAGE": image.tag}
     networks: tuple[str, ...] = ("airflow",)
     if role.runs_tasks and config.docker_socket_proxy.enabled:
         networks = ("airflow", "docker")

@@ -76,9 +76,7 @@ def _upstream(name: str, version: str) -> str:
     return VERSIONS[version].upstream_image if name == "airflow" else UPSTREAM[name]
 
 
-def _tagged(
-    name: str, context: Path, args: dict[str, str], base: Image | None, origin: Origin, version: str
-) -> Image:
+def _tagged(name: str, context: Path, args: dict[str, str], base: Image | None, origin: Origin, version: str) -> Image:
     revision = _hash(context, args)
     labels = {
         "org.opencontainers.image.title": f"{REPOSITORY}/{name}",

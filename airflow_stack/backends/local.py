@@ -19,7 +19,7 @@ from airflow_stack.airflow.secrets import (
 )
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import Container, Plan
-from airflow_stack.backends.labels import STACK, container_labels
+from airflow_stack.backends.labels import SECRETS, STACK, container_labels
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.outputs import StackOutputs
@@ -118,9 +118,7 @@ class LocalStack(pulumi.ComponentResource):
     ) -> docker.Container:
         depends_on = [self.containers[service] for service in container.depends_on]
         mounts = [
-            docker.ContainerVolumeArgs(
-                host_path=str(bind.source), container_path=bind.target, read_only=bind.read_only
-            )
+            docker.ContainerVolumeArgs(host_path=str(bind.source), container_path=bind.target, read_only=bind.read_only)
             for bind in container.binds
         ]
         mounts += [
@@ -138,16 +136,14 @@ class LocalStack(pulumi.ComponentResource):
             )
             for mount in container.volumes
         ]
-        mark: pulumi.Output[str] | None = None
+        labels = [
+            docker.ContainerLabelArgs(label=key, value=value)
+            for key, value in container_labels(container, stack, "pulumi").items()
+        ]
         if container.secrets:
             used = container.secrets
             mark = pulumi.Output.unsecret(secrets.contents.apply(lambda contents: fingerprint(used, contents)))
-        labels = [
-            docker.ContainerLabelArgs(label=key, value=value)
-            for key, value in container_labels(container, stack, None).items()
-        ]
-        if mark is not None:
-            labels.append(docker.ContainerLabelArgs(label="airflow-stack.secrets", value=mark))
+            labels.append(docker.ContainerLabelArgs(label=SECRETS, value=mark))
         probe = container.probe
         return docker.Container(
             f"{name}-{container.service}",

@@ -42,7 +42,9 @@ ESSENTIAL_OPTIONS: dict[tuple[str, str], str] = {
 }
 
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?((==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+,?)*")
+_REQUIREMENT = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?((==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+,?)*"
+)
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
 
 
@@ -50,7 +52,8 @@ class AirflowConfig(Section):
     """Version, executor and options of Airflow."""
 
     version: Literal["2.10.2"] = Field(
-        "2.10.2", description="Airflow's version. Each has a lock file of its dependencies in images/airflow/requirements."
+        "2.10.2",
+        description="Airflow's version. Each has a lock file of its dependencies in images/airflow/requirements.",
     )
     executor: Literal["CeleryExecutor", "LocalExecutor"] = Field(
         "CeleryExecutor",
@@ -76,7 +79,7 @@ class AirflowConfig(Section):
     )
     options: dict[str, dict[str, OptionValue]] = Field(
         default_factory=dict,
-        description="Any other Airflow option, by section and key. Options that the stack can't run without are refused.",
+        description="Any other Airflow option, by section and key, but those that the stack can't run without.",
         examples=[{"core": {"default_timezone": "Europe/Berlin"}}],
     )
 

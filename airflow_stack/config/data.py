@@ -15,7 +15,9 @@ class ContainerDatabase(Section):
     kind: Literal["container"] = "container"
     superuser: SqlName = Field("postgres", description="Superuser. Its password is the secret postgres_password.")
     superuser_database: SqlName = Field("postgres", description="Database that is created for the superuser.")
-    user: SqlName = Field("airflow", description="Airflow's role. Its password is the secret airflow_database_password.")
+    user: SqlName = Field(
+        "airflow", description="Airflow's role. Its password is the secret airflow_database_password."
+    )
     name: SqlName = Field("airflow", description="Airflow's database.")
     port: Port | None = Field(None, description="Port on the host that leads to PostgreSQL. None by default.")
     memory: MemoryMiB = Field(384, description="Memory limit in MiB.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_stack.errors import StackError
+
 NAMESPACE = "airflow-stack"
 
 
@@ -30,7 +32,7 @@ class Problem:
         return "\n".join(lines)
 
 
-class ConfigError(Exception):
+class ConfigError(StackError):
     """A config that can't be used. ``str()`` is the whole text for the user; exit code 2 goes with it."""
 
     def __init__(self, problems: list[Problem], source: str = "") -> None:

@@ -59,7 +59,7 @@ def parse(raw: Mapping[str, Any], secret_keys: set[str], stack: str, source: str
 
 
 def read_stack_file(directory: Path, stack: str) -> tuple[StackConfig, set[str]]:
-    """Read ``Pulumi.<stack>.yaml`` without Pulumi: the model, and the secrets that are set (their values stay sealed)."""
+    """Read ``Pulumi.<stack>.yaml`` without Pulumi: the model, and which secrets are set (they stay sealed)."""
     path = directory / f"Pulumi.{stack}.yaml"
     try:
         text = path.read_text(encoding="utf-8")
@@ -148,7 +148,7 @@ def _problems(error: ValidationError, stack: str) -> list[Problem]:
         key = ".".join(str(part) for part in path if not _is_tag(part, path))
         field = _field(path)
         example = _example(field)
-        message = _message(item, field)
+        message = _message(item)
         if item["type"] == "extra_forbidden":
             flag = "--path " if "." in key else ""
             mend = f"pulumi config rm --stack {shlex.quote(stack)} {flag}{shlex.quote(f'{NAMESPACE}:{key}')}"
@@ -160,7 +160,7 @@ def _problems(error: ValidationError, stack: str) -> list[Problem]:
     return problems
 
 
-def _message(item: Any, field: FieldInfo | None) -> str:
+def _message(item: Any) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "extra_forbidden":
         return "there is no such key"
@@ -182,7 +182,9 @@ def _is_tag(part: int | str, path: tuple[int | str, ...]) -> bool:
     index = path.index(part)
     if index == 1 and path[0] in ("database", "broker"):
         return part in ("container", "external")
-    return index > 1 and isinstance(part, str) and part in ("bool", "str", "int", "float", "literal['non-sensitive-only']")
+    return (
+        index > 1 and isinstance(part, str) and part in ("bool", "str", "int", "float", "literal['non-sensitive-only']")
+    )
 
 
 def _field(path: tuple[int | str, ...]) -> FieldInfo | None:

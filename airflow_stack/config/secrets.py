@@ -29,7 +29,9 @@ def _fernet_key(value: SecretStr) -> SecretStr:
         except (binascii.Error, ValueError):
             valid = False
         if not valid:
-            raise ValueError("must be a Fernet key, 32 bytes in URL-safe base64 (or several, comma-separated, newest first)")
+            raise ValueError(
+                "must be a Fernet key, 32 bytes in URL-safe base64 (or several, comma-separated, newest first)"
+            )
     return value
 
 
@@ -86,7 +88,9 @@ class Secrets(BaseModel):
         None, description="External broker.", examples=["rediss://:PASSWORD@redis.example.com:6379/0"]
     )
     secrets_backend_kwargs: Annotated[SecretStr, AfterValidator(_json_object)] | None = Field(
-        None, description="Parameters of the secrets backend.", examples=['{"connections_prefix": "airflow/connections"}']
+        None,
+        description="Parameters of the secrets backend.",
+        examples=['{"connections_prefix": "airflow/connections"}'],
     )
 
     def given(self) -> dict[str, str]:

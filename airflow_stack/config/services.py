@@ -71,6 +71,6 @@ class SecretsBackendConfig(Section):
         min_length=3,
         max_length=200,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
-        description="Python path of the backend's class. Its parameters are the secret secrets_backend_kwargs, as JSON.",
+        description="Python path of the class. Its parameters, as JSON, are the secret secrets_backend_kwargs.",
         examples=["airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"],
     )

@@ -32,10 +32,14 @@ class LocalTarget(Section):
         examples=["/srv/airflow"],
     )
     uid: int | None = Field(
-        None, ge=0, le=4_294_967_294, description="User that owns the project's folders and runs Airflow. The caller's by"
-        " default; 50000 for root.",
-    )  # fmt: skip
-    gid: int = Field(0, ge=0, le=4_294_967_294, description="Group that Airflow runs with, beside group 0 of its image.")
+        None,
+        ge=0,
+        le=4_294_967_294,
+        description="User that owns the project's folders and runs Airflow. The caller's by default; 50000 for root.",
+    )
+    gid: int = Field(
+        0, ge=0, le=4_294_967_294, description="Group that Airflow runs with, beside group 0 of its image."
+    )
     prefix: Prefix = Field("", description="Put before every container, network and volume name: for a second stack.")
     bind_address: BindAddress = Field("127.0.0.1", description="Address of this machine that ports are published on.")
     image_origin: Literal["auto", "registry", "debian"] = Field(

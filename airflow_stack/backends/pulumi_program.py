@@ -1,0 +1,31 @@
+"""What every Pulumi program of ours begins with: its config, and errors that end it without a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pulumi
+from pulumi.runtime import config as runtime
+
+from airflow_stack.config import Secrets, StackConfig, parse
+from airflow_stack.config.load import raw_from_pulumi
+from airflow_stack.errors import StackError
+
+
+def load() -> tuple[StackConfig, Secrets]:
+    """The validated config of the selected stack. Raises ConfigError before any resource is registered."""
+    # pulumi.Config reads single keys; a key that nobody knows must be an error, so all of them are read.
+    values = runtime.CONFIG.get() or runtime.get_config_env()
+    secret_keys = {key for key in values if runtime.is_config_secret(key)}
+    stack = pulumi.get_stack()
+    return parse(*raw_from_pulumi(values, secret_keys), stack, f"Pulumi.{stack}.yaml")
+
+
+@contextmanager
+def clear_errors() -> Iterator[None]:
+    """Turn an error that a user can mend into one that Pulumi shows as it is."""
+    try:
+        yield
+    except StackError as error:
+        raise pulumi.RunError(str(error)) from None

@@ -1,0 +1,9 @@
+"""What goes wrong in a way that a user can mend."""
+
+
+class StackError(Exception):
+    """``str()`` is the whole text for the user: what is wrong and what to do. No traceback belongs to it."""
+
+
+class OperationError(StackError):
+    """Something that the machine, Docker or Pulumi does not allow or have."""

@@ -1,0 +1,151 @@
+"""Pulumi's command line: found, else installed officially; with a backend and a passphrase where the user has none."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from airflow_stack.errors import OperationError
+from airflow_stack.operations.image_build import Say
+from airflow_stack.operations.tools import find
+
+# The SDK's version, so that both sides of the engine's protocol are one release.
+VERSION = "3.259.0"
+INSTALL_ROOT = Path(".airflow-stack/pulumi-cli")
+STATE = Path(".airflow-stack/pulumi-state")
+PASSPHRASE = Path(".airflow-stack/passphrase")
+
+
+class PulumiCli:
+    """Runs Pulumi on one stack of this program."""
+
+    def __init__(self, command: str, program: Path, stack: str) -> None:
+        self.command = command
+        self.program = program
+        self.stack = stack
+        self.environment = _environment(program)
+
+    @classmethod
+    def find(cls, program: Path, stack: str, say: Say | None = None) -> PulumiCli | None:
+        """Pulumi on PATH or where an earlier run has put it; with ``say`` it is installed where there is none."""
+        program = program.resolve()
+        installed = program / INSTALL_ROOT / "bin" / "pulumi"
+        command = find("pulumi") or (str(installed) if installed.exists() else None)
+        if command is None and say is not None:
+            say(f"Pulumi is not installed: fetching {VERSION} by its official installer")
+            command = _install(program / INSTALL_ROOT)
+        return cls(command, program, stack) if command else None
+
+    def up(self) -> None:
+        """`pulumi up`, its progress on the screen. Raises OperationError when it fails."""
+        self._select()
+        self._run(["up", "--yes", "--skip-preview", *self._stack_options()], "pulumi up")
+
+    def destroy(self) -> None:
+        """`pulumi destroy`. Retained volumes stay."""
+        if self._exists():
+            self._run(["destroy", "--yes", "--skip-preview", *self._stack_options()], "pulumi destroy")
+
+    def _select(self) -> None:
+        if self._exists():
+            return
+        stack_file = self.program / f"Pulumi.{self.stack}.yaml"
+        before = stack_file.read_bytes()
+        try:
+            self._run(["stack", "init", self.stack, "--no-select"], "pulumi stack init", quiet=True)
+            after = stack_file.read_text(encoding="utf-8")
+        finally:
+            if _salt(before.decode("utf-8", "replace")) is None:
+                # Pulumi notes the passphrase's salt in the stack file. The passphrase is this machine's, and so
+                # is the salt: the file, which is tracked, stays as it was.
+                stack_file.write_bytes(before)
+        salt = _salt(after)
+        if salt and _salt(before.decode("utf-8", "replace")) is None:
+            path = self._salt_file()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(salt, encoding="utf-8")
+
+    def _exists(self) -> bool:
+        listed = self._capture(["stack", "ls", "--json"])
+        return any(entry["name"].rpartition("/")[2] == self.stack for entry in json.loads(listed or "[]"))
+
+    def _stack_options(self) -> list[str]:
+        """The stack, and where its file lacks the salt of this machine's passphrase, a copy that has it."""
+        options = ["--stack", self.stack]
+        text = (self.program / f"Pulumi.{self.stack}.yaml").read_text(encoding="utf-8")
+        if _salt(text) is None and self._salt_file().exists():
+            copy = self._salt_file().with_name(f"Pulumi.{self.stack}.yaml")
+            salt = self._salt_file().read_text(encoding="utf-8")
+            copy.write_text(f"encryptionsalt: {salt}\n{text}", encoding="utf-8")
+            options += ["--config-file", str(copy)]
+        return options
+
+    def _salt_file(self) -> Path:
+        return self.program / ".airflow-stack" / self.stack / "encryptionsalt"
+
+    def _run(self, arguments: list[str], what: str, *, quiet: bool = False) -> None:
+        command = [self.command, *arguments, "--non-interactive" if not sys.stdout.isatty() else "--color=auto"]
+        result = subprocess.run(
+            command, cwd=self.program, env=self.environment, check=False, capture_output=quiet, text=True
+        )
+        if result.returncode != 0:
+            detail = f": {result.stderr.strip()}" if quiet else ""
+            raise OperationError(
+                f"{what} failed{detail}; the reason stands above. Mend it and run the same command again."
+            )
+
+    def _capture(self, arguments: list[str]) -> str:
+        result = subprocess.run(
+            [self.command, *arguments], cwd=self.program, env=self.environment, check=False, capture_output=True,
+            text=True,
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise OperationError(f"pulumi {' '.join(arguments)} failed: {result.stderr.strip()}")
+        return result.stdout
+
+
+def uses_own_backend() -> bool:
+    """Whether the user has chosen a Pulumi backend: by environment, or by `pulumi login`."""
+    if os.environ.get("PULUMI_BACKEND_URL") or os.environ.get("PULUMI_ACCESS_TOKEN"):
+        return True
+    home = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi"))
+    try:
+        return bool(json.loads((home / "credentials.json").read_text(encoding="utf-8")).get("current"))
+    except (OSError, ValueError):
+        return False
+
+
+def _environment(program: Path) -> dict[str, str]:
+    environment = os.environ | {"PULUMI_SKIP_UPDATE_CHECK": "true"}
+    if not uses_own_backend():
+        state = program / STATE
+        state.mkdir(parents=True, exist_ok=True)
+        environment["PULUMI_BACKEND_URL"] = f"file://{state}"
+    if "PULUMI_CONFIG_PASSPHRASE" not in environment and "PULUMI_CONFIG_PASSPHRASE_FILE" not in environment:
+        path = program / PASSPHRASE
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+        environment["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(path)
+    return environment
+
+
+def _install(root: Path) -> str | None:
+    from pulumi.automation import PulumiCommand
+    from semver import VersionInfo
+
+    try:
+        return PulumiCommand.install(root=str(root), version=VersionInfo.parse(VERSION)).command
+    except Exception:  # the installer is a download: whatever stops it, there is no CLI
+        return None
+
+
+def _salt(text: str) -> str | None:
+    match = re.search(r"^encryptionsalt: *(\S+)", text, re.MULTILINE)
+    return match[1] if match else None
