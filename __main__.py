@@ -1,5 +1,6 @@
 """Load the config, describe the deployment, deploy it, say where it is."""
 
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -15,7 +16,7 @@ from airflow_stack.operations.prepare import prepare
 
 program = Path(__file__).parent
 stack = pulumi.get_stack()
-say = pulumi.log.info
+say = partial(pulumi.log.info, ephemeral=True)
 
 
 def wait(created: Plan) -> None:

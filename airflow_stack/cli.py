@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -78,6 +78,50 @@ def down(stack: Stack, cwd: Directory = HERE) -> None:
     from airflow_stack.operations.lifecycle import down as take_down
 
     take_down(cwd, stack, _say)
+
+
+@app.command()
+def init(
+    stack: Stack,
+    cwd: Directory = HERE,
+    yes: Annotated[bool, typer.Option("--yes", help="Ask nothing: current values and defaults.")] = False,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="An answer: worker.count=3. Repeatable.")
+    ] = None,
+    secrets: Annotated[
+        list[str] | None,
+        typer.Option("--secret", metavar="NAME=-|@FILE", help="A secret, from standard input or a file. Repeatable."),
+    ] = None,
+    replace_secret: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Replace a secret that exists. Repeatable.")
+    ] = None,
+) -> None:
+    """Configure a stack: by questions, or by the answers given as options. Can be run again.
+
+    Example: airflow-stack init -s local --set worker.count=3 --secret admin_password=-
+    """
+    from airflow_stack.operations.init import Options
+    from airflow_stack.operations.init import init as configure
+
+    options = Options(yes, tuple(values or ()), tuple(secrets or ()), tuple(replace_secret or ()))
+    configure(cwd, stack, typer.echo, options, terminal=sys.stdin.isatty())
+
+
+@app.command(name="database-sql")
+def database_sql(
+    stack: Stack,
+    cwd: Directory = HERE,
+    dialect: Annotated[
+        Literal["postgresql", "mysql"] | None, typer.Option(help="Default: what database_url says, else both.")
+    ] = None,
+) -> None:
+    """Print the SQL that creates Airflow's role and database in an external server, for its administrator.
+
+    Example: airflow-stack database-sql -s prod --dialect mysql
+    """
+    from airflow_stack.operations.init import database_sql as sql
+
+    typer.echo(sql(cwd, stack, dialect), nl=False)
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from airflow_stack.airflow.environment import environment
+from airflow_stack.airflow.environment import environment, role_environment
 from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.config import StackConfig
 
@@ -108,6 +108,7 @@ def _webserver(config: StackConfig) -> Role:
         config.webserver.memory,
         _airflow_secrets(config),
         _probe("webserver"),
+        environment=role_environment(config, "webserver"),
         port=8080,
     )
 
@@ -125,7 +126,12 @@ def _scheduler(config: StackConfig) -> Role:
 
 def _triggerer(config: StackConfig) -> Role:
     return Role(
-        "triggerer", ("airflow", "triggerer"), config.triggerer.memory, _airflow_secrets(config), _probe("triggerer")
+        "triggerer",
+        ("airflow", "triggerer"),
+        config.triggerer.memory,
+        _airflow_secrets(config),
+        _probe("triggerer"),
+        environment=role_environment(config, "triggerer"),
     )
 
 
@@ -140,7 +146,7 @@ def _worker(config: StackConfig) -> Role | None:
         _probe("worker"),
         count=config.worker.count,
         # Celery's warm shutdown: dumb-init signals the parent alone, which lets its children finish their tasks.
-        environment={"DUMB_INIT_SETSID": "0"},
+        environment=role_environment(config, "worker") | {"DUMB_INIT_SETSID": "0"},
         runs_tasks=True,
         stop_timeout=120,
     )
@@ -155,5 +161,6 @@ def _flower(config: StackConfig) -> Role | None:
         config.flower.memory,
         (*_airflow_secrets(config), "flower_basic_auth"),
         _probe("flower"),
+        environment=role_environment(config, "flower"),
         port=5555,
     )

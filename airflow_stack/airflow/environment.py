@@ -14,11 +14,29 @@ def environment(config: StackConfig) -> dict[str, str]:
     user: Options = {
         (section, key): value for section, values in config.airflow.options.items() for key, value in values.items()
     }
-    merged = {**_defaults(config), **user, **_essential(config)}
+    merged = {**_defaults(), **user, **_essential(config)}
     return dict(sorted((_name(section, key), _text(value)) for (section, key), value in merged.items()))
 
 
-def _defaults(config: StackConfig) -> Options:
+def role_environment(config: StackConfig, role: str) -> dict[str, str]:
+    """What one role alone reads: a change of it touches no other container, and no other one needs its secret."""
+    essential: dict[str, Options] = {
+        "webserver": {
+            ("webserver", "enable_proxy_fix"): config.proxy.proxy_fix,
+            ("webserver", "expose_config"): config.airflow.expose_config,
+            ("webserver", "workers"): config.webserver.workers,
+        },
+        "triggerer": {("triggerer", "default_capacity"): config.triggerer.capacity},
+        "worker": {("celery", "worker_concurrency"): config.worker.concurrency},
+        "flower": {
+            ("celery", "flower_basic_auth_cmd"): _read("flower_basic_auth"),
+            ("celery", "flower_url_prefix"): config.flower.url_prefix,
+        },
+    }
+    return {_name(section, key): _text(value) for (section, key), value in essential.get(role, {}).items()}
+
+
+def _defaults() -> Options:
     """Opinionated, and free to be overridden in ``airflow.options``."""
     return {
         ("core", "auth_manager"): "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
@@ -28,7 +46,6 @@ def _defaults(config: StackConfig) -> Options:
         ("logging", "delete_local_logs"): False,
         ("webserver", "warn_deployment_exposure"): False,
         ("usage_data_collection", "enabled"): False,
-        ("triggerer", "default_capacity"): config.triggerer.capacity,
     }
 
 
@@ -41,22 +58,13 @@ def _essential(config: StackConfig) -> Options:
         ("core", "internal_api_secret_key_cmd"): _read("internal_api_secret_key"),
         ("database", "sql_alchemy_conn_cmd"): _read("sql_alchemy_conn"),
         ("scheduler", "enable_health_check"): True,
-        ("webserver", "enable_proxy_fix"): config.proxy.proxy_fix,
-        ("webserver", "expose_config"): _expose_config(config),
         ("webserver", "secret_key_cmd"): _read("webserver_secret_key"),
-        ("webserver", "workers"): config.webserver.workers,
     }
     if config.celery:
         options |= {
             ("celery", "broker_url_cmd"): _read("broker_url"),
             ("celery", "result_backend_cmd"): _read("celery_result_backend"),
-            ("celery", "worker_concurrency"): config.worker.concurrency,
             ("celery_broker_transport_options", "visibility_timeout"): config.broker.visibility_timeout,
-        }
-    if config.flower.enabled:
-        options |= {
-            ("celery", "flower_basic_auth_cmd"): _read("flower_basic_auth"),
-            ("celery", "flower_url_prefix"): config.flower.url_prefix,
         }
     if config.secrets_backend is not None:
         options |= {
@@ -64,10 +72,6 @@ def _essential(config: StackConfig) -> Options:
             ("secrets", "backend_kwargs_cmd"): _read("secrets_backend_kwargs"),
         }
     return options
-
-
-def _expose_config(config: StackConfig) -> OptionValue:
-    return config.airflow.expose_config
 
 
 def _read(secret: str) -> str:

@@ -50,11 +50,11 @@ def fernet_key(random_base64: str) -> str:
     return base64.urlsafe_b64encode(base64.b64decode(random_base64)).decode("ascii")
 
 
-def files(config: StackConfig, values: Mapping[str, str]) -> dict[str, str]:
+def files(config: StackConfig, values: Mapping[str, str], hosts: str) -> dict[str, str]:
     """Contents of all secret files, by file name.
 
-    ``values`` holds the secrets by config key, given and generated. Connection strings are made of them here, so
-    that no address is written twice.
+    ``values`` holds the secrets by config key, given and generated; ``hosts`` is what the names of the stack's own
+    servers start with. Connection strings are made of them here, so that no address is written twice.
     """
     contents = {
         key: values[key]
@@ -63,14 +63,14 @@ def files(config: StackConfig, values: Mapping[str, str]) -> dict[str, str]:
     for key in ("admin_password", "postgres_password", "airflow_database_password", "redis_password"):
         if key in values:
             contents[key] = values[key]
-    database = database_url(config, values)
+    database = database_url(config, values, hosts)
     contents["sql_alchemy_conn"] = database
     if config.celery:
         contents["celery_result_backend"] = f"db+{database}"
         contents["broker_url"] = (
             values["broker_url"]
             if config.broker.kind == "external"
-            else f"redis://:{quote(values['redis_password'], safe='')}@redis:6379/0"
+            else f"redis://:{quote(values['redis_password'], safe='')}@{hosts}redis:6379/0"
         )
     if config.flower.enabled:
         contents["flower_basic_auth"] = f"{config.admin.username}:{values['flower_password']}"
@@ -79,11 +79,11 @@ def files(config: StackConfig, values: Mapping[str, str]) -> dict[str, str]:
     return contents
 
 
-def database_url(config: StackConfig, values: Mapping[str, str]) -> str:
+def database_url(config: StackConfig, values: Mapping[str, str], hosts: str) -> str:
     """SQLAlchemy's URL of the metadata database, with the driver that the image holds."""
     if config.database.kind == "container":
         password = quote(values["airflow_database_password"], safe="")
-        return f"postgresql+psycopg2://{config.database.user}:{password}@postgres:5432/{config.database.name}"
+        return f"postgresql+psycopg2://{config.database.user}:{password}@{hosts}postgres:5432/{config.database.name}"
     scheme, _, rest = values["database_url"].partition("://")
     driver = {"postgresql": "postgresql+psycopg2", "mysql": "mysql+pymysql"}.get(scheme, scheme)
     return f"{driver}://{rest}"

@@ -23,7 +23,7 @@ def compose(plan: Plan, machine: Machine, stack: str, contents: Mapping[str, str
         key: {"name": network.name, "driver": "bridge", "internal": network.internal, "labels": _stack_label(stack)}
         for key, network in plan.networks.items()
     }
-    services = {container.service: _service(container, plan, machine, stack, contents) for container in plan.containers}
+    services = {container.name: _service(container, plan, machine, stack, contents) for container in plan.containers}
     return {"version": "3.8", "services": services, "networks": networks, "volumes": volumes}
 
 
@@ -42,6 +42,7 @@ def _service(
     labels = container_labels(container, stack, "compose")
     if contents and container.secrets:
         labels[SECRETS] = fingerprint(container.secrets, contents)
+    names = {other.service: other.name for other in plan.containers}
     service: dict[str, Any] = {
         "container_name": container.name,
         "hostname": container.name,
@@ -50,6 +51,7 @@ def _service(
         "labels": labels,
         "restart": "no" if container.one_shot else "unless-stopped",
         "mem_limit": f"{container.memory}m",
+        "memswap_limit": f"{container.memory_and_swap}m",
         "shm_size": f"{container.shm_mib}m",
         "stop_grace_period": f"{container.stop_timeout}s",
         "init": False,
@@ -70,12 +72,12 @@ def _service(
     if container.groups:
         service["group_add"] = list(container.groups)
     if container.depends_on:
-        service["depends_on"] = list(container.depends_on)
+        service["depends_on"] = [names[short] for short in container.depends_on]
     volumes = [f"{bind.source}:{bind.target}{':ro' if bind.read_only else ':rw'}" for bind in container.binds]
     volumes += [f"{machine.secrets / name}:{DIRECTORY}/{name}:ro" for name in container.secrets]
     volumes += [f"{mount.volume}:{mount.target}:rw" for mount in container.volumes]
     if volumes:
-        service["volumes"] = volumes
+        service["volumes"] = [_escaped(volume) for volume in volumes]
     if container.ports:
         address = f"[{plan.bind_address}]" if ":" in plan.bind_address else plan.bind_address
         service["ports"] = [f"{address}:{port.host}:{port.container}" for port in container.ports]
@@ -93,9 +95,8 @@ def _service(
 
 def _build(image: Image, machine: Machine) -> dict[str, Any]:
     return {
-        "context": str(machine.program / image.context.relative_to(machine.program)),
+        "context": _escaped(str(image.context)),
         "args": dict(image.args),
-        "labels": dict(image.labels),
     }
 
 

@@ -52,8 +52,9 @@ class Container:
     """One container, whole."""
 
     service: str
-    """Name inside the stack's network, and in the Compose file."""
+    """Short name, the same whatever the prefix."""
     name: str
+    """Name, host name and name inside the stack's networks."""
     image: Image
     memory: int
     """Limit in MiB."""
@@ -72,6 +73,11 @@ class Container:
     depends_on: tuple[str, ...] = ()
     read_only: bool = False
     shm_mib: int = 64
+
+    @property
+    def memory_and_swap(self) -> int:
+        """MiB. Docker's own default, written out: left out, the next update would find it and call it a change."""
+        return 2 * self.memory
 
 
 @dataclass(frozen=True)
@@ -107,7 +113,7 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     """Everything that the stack consists of on this machine."""
     built = images(config, machine)
     prefix = f"{config.target.prefix}-" if config.target.prefix else ""
-    name = f"{prefix}af-"
+    name = name_prefix(config)
     containers: list[Container] = []
     volumes: dict[str, str] = {}
     networks = {"airflow": Network(f"{prefix}airflow")}
@@ -145,6 +151,11 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     )
 
 
+def name_prefix(config: StackConfig) -> str:
+    """What the name of every container and volume starts with; a container's name is its host name as well."""
+    return f"{config.target.prefix}-af-" if config.target.prefix else "af-"
+
+
 def _airflow(
     role: Role,
     deployment: Deployment,
@@ -161,7 +172,7 @@ def _airflow(
     if role.runs_tasks and config.docker_socket_proxy.enabled:
         networks = ("airflow", "docker")
         # Docker's own variable: DockerOperator and the Docker client follow it without an argument.
-        environment |= {"DOCKER_HOST": "tcp://docker-socket-proxy:2375"}
+        environment |= {"DOCKER_HOST": f"tcp://{name}docker-socket-proxy:2375"}
     if role.one_shot:
         environment |= {"AIRFLOW_STACK_UID": str(machine.uid), "AIRFLOW_STACK_GID": str(config.target.gid)}
     published = {"webserver": config.webserver.port, "flower": config.flower.port}.get(role.name)
@@ -214,11 +225,10 @@ def _postgres(config: StackConfig, image: Image, name: str) -> Container:
         secrets=secrets,
         volumes=(VolumeMount("postgres-data", "/var/lib/postgresql/data"),),
         ports=(PublishedPort(database.port, 5432),) if database.port else (),
-        probe=Probe(("CMD", "pg_isready", "--quiet", "--host=127.0.0.1"), interval=10, timeout=5, retries=5,
-                    start_period=60),
+        probe=Probe(("CMD", "probe"), timeout=5),
         shm_mib=128,
         stop_timeout=60,
-    )  # fmt: skip
+    )
 
 
 def _redis(config: StackConfig, image: Image, name: str) -> Container:
@@ -227,16 +237,11 @@ def _redis(config: StackConfig, image: Image, name: str) -> Container:
         name=f"{name}redis",
         image=image,
         memory=config.broker.memory if config.broker.kind == "container" else 0,
+        environment={"REDIS_PASSWORD_FILE": f"{DIRECTORY}/redis_password"},
         secrets=("redis_password",),
         volumes=(VolumeMount("redis-data", "/data"),),
         user=REDIS_USER,
-        probe=Probe(
-            ("CMD-SHELL", f'REDISCLI_AUTH="$(cat {DIRECTORY}/redis_password)" redis-cli ping | grep -q PONG'),
-            interval=10,
-            timeout=5,
-            retries=5,
-            start_period=30,
-        ),
+        probe=Probe(("CMD", "probe"), timeout=5),
     )
 
 
@@ -249,7 +254,7 @@ def _docker_socket_proxy(config: StackConfig, image: Image, name: str, machine: 
         binds=(Bind(DOCKER_SOCKET, "/var/run/docker.sock", read_only=True),),
         networks=("docker",),
         groups=(str(machine.docker_gid),),
-        probe=Probe(("CMD", "/usr/local/bin/probe"), start_period=10),
+        probe=Probe(("CMD", "probe"), timeout=5, start_period=10),
     )
 
 
@@ -257,8 +262,9 @@ def _proxy(config: StackConfig, image: Image, name: str) -> Container:
     environment = {
         "FLOWER_ENABLED": "1" if config.flower.enabled else "0",
         "FLOWER_PREFIX": config.flower.url_prefix,
-        "FLOWER_UPSTREAM": "flower:5555",
-        "WEBSERVER_UPSTREAM": "webserver:8080",
+        "FLOWER_UPSTREAM": f"{name}flower:5555",
+        "PUBLIC_SCHEME": "http",
+        "WEBSERVER_UPSTREAM": f"{name}webserver:8080",
     }
     return Container(
         service="proxy",
@@ -267,6 +273,6 @@ def _proxy(config: StackConfig, image: Image, name: str) -> Container:
         memory=config.proxy.memory,
         environment=environment,
         ports=(PublishedPort(config.proxy.port, 8000),),
-        probe=Probe(("CMD", "/usr/local/bin/probe"), start_period=10),
+        probe=Probe(("CMD", "probe"), timeout=5, start_period=10),
         depends_on=("webserver",),
     )

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from airflow_stack import __version__
 from airflow_stack.airflow.versions import VERSIONS
-from airflow_stack.backends.machine import Machine, Origin
+from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
 
 REPOSITORY = "airflow-stack"
@@ -39,7 +39,6 @@ class Image:
     args: dict[str, str]
     base: Image | None = None
     """Built before this one; None where the base is an upstream image."""
-    labels: dict[str, str] = field(default_factory=dict)
 
 
 def images(config: StackConfig, machine: Machine) -> dict[str, Image]:
@@ -64,28 +63,23 @@ def _image(name: str, config: StackConfig, machine: Machine) -> Image:
             "EXTRA_APT_PACKAGES": " ".join(sorted(config.airflow.extra_apt_packages)),
             "EXTRA_REQUIREMENTS": " ".join(sorted(config.airflow.extra_requirements)),
         }
-    return _tagged(name, machine.program / "images" / name, args, base, machine.origin, version)
+    return _tagged(name, machine.program / "images" / name, args, base, version)
 
 
 def _debian_base(name: str, machine: Machine) -> Image:
     context = machine.program / "images" / "debian" / name
-    return _tagged(f"debian-{name}", context, {"BASE": DEBIAN_ROOT}, None, machine.origin, "bookworm")
+    return _tagged(f"debian-{name}", context, {"DEBIAN": DEBIAN_ROOT}, None, "bookworm")
 
 
 def _upstream(name: str, version: str) -> str:
     return VERSIONS[version].upstream_image if name == "airflow" else UPSTREAM[name]
 
 
-def _tagged(name: str, context: Path, args: dict[str, str], base: Image | None, origin: Origin, version: str) -> Image:
+def _tagged(name: str, context: Path, args: dict[str, str], base: Image | None, version: str) -> Image:
     revision = _hash(context, args)
-    labels = {
-        "org.opencontainers.image.title": f"{REPOSITORY}/{name}",
-        "org.opencontainers.image.version": version if name == "airflow" else __version__,
-        "org.opencontainers.image.revision": revision,
-        "airflow-stack.origin": origin,
-    }
     tag = f"{REPOSITORY}/{name}:{version + '-' if name == 'airflow' else ''}{revision}"
-    return Image(name, context, tag, args, base, labels)
+    labels = {"REVISION": revision, "VERSION": version if name == "airflow" else __version__}
+    return Image(name, context, tag, args | labels, base)
 
 
 def _hash(context: Path, args: dict[str, str]) -> str:

@@ -18,7 +18,7 @@ from airflow_stack.airflow.secrets import (
     generated,
 )
 from airflow_stack.backends import secret_files
-from airflow_stack.backends.containers import Container, Plan
+from airflow_stack.backends.containers import Container, Plan, name_prefix
 from airflow_stack.backends.labels import SECRETS, STACK, container_labels
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import Secrets, StackConfig
@@ -48,7 +48,7 @@ class StackSecrets(pulumi.ComponentResource):
         self.values = pulumi.Output.secret(pulumi.Output.all(**values))
 
         def written(resolved: dict[str, str]) -> dict[str, str]:
-            contents = files(config, resolved)
+            contents = files(config, resolved, name_prefix(config))
             if not pulumi.runtime.is_dry_run():
                 secret_files.write(machine.secrets, resolved, contents)
             return contents
@@ -89,7 +89,13 @@ class LocalStack(pulumi.ComponentResource):
                 f"{name}-{key}",
                 name=volume,
                 labels=[docker.VolumeLabelArgs(label=STACK, value=stack)],
-                opts=pulumi.ResourceOptions(parent=self, retain_on_delete=plan.keep_data),
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    retain_on_delete=plan.keep_data,
+                    # A volume that Compose has made keeps Compose's labels; replacing it for them would part the
+                    # stack from its data.
+                    ignore_changes=["labels"],
+                ),
             )
             for key, volume in plan.volumes.items()
         }
@@ -156,12 +162,15 @@ class LocalStack(pulumi.ComponentResource):
             user=container.user or None,
             group_adds=list(container.groups) or None,
             memory=container.memory,
+            memory_swap=container.memory_and_swap,
             shm_size=container.shm_mib,
+            # The first network is the one that the container is created in, as Compose does it. The provider could
+            # give it no alias there: containers find each other by their names.
             network_mode=networks[container.networks[0]].name,
             networks_advanced=[
-                docker.ContainerNetworksAdvancedArgs(name=networks[key].name, aliases=[container.service])
-                for key in container.networks
-            ],
+                docker.ContainerNetworksAdvancedArgs(name=networks[key].name) for key in container.networks[1:]
+            ]
+            or None,
             ports=[
                 docker.ContainerPortArgs(
                     internal=port.container, external=port.host, ip=plan.bind_address, protocol="tcp"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from airflow_stack.config.types import Email, Line, Section, Username
 
-OptionValue = str | int | float | bool
+OptionValue = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 
 # Set by the stack, which can't run with another value: where it is set instead.
 ESSENTIAL_OPTIONS: dict[tuple[str, str], str] = {
@@ -21,6 +21,7 @@ ESSENTIAL_OPTIONS: dict[tuple[str, str], str] = {
     ("core", "plugins_folder"): "plugins is shared from the project directory: set target.project_dir",
     ("database", "sql_alchemy_conn"): "set database",
     ("database", "sql_alchemy_schema"): "set database",
+    ("core", "sql_alchemy_conn"): "set database",
     ("celery", "broker_url"): "set broker",
     ("celery", "result_backend"): "set database",
     ("celery", "celery_config_options"): "the image's own module keeps tasks alive through restarts",
@@ -29,6 +30,7 @@ ESSENTIAL_OPTIONS: dict[tuple[str, str], str] = {
     ("celery", "flower_basic_auth"): "set the secret flower_password",
     ("celery", "flower_port"): "set flower.port",
     ("celery_broker_transport_options", "visibility_timeout"): "set broker.visibility_timeout",
+    ("triggerer", "default_capacity"): "set triggerer.capacity",
     ("webserver", "secret_key"): "set the secret webserver_secret_key",
     ("webserver", "expose_config"): "set airflow.expose_config",
     ("webserver", "enable_proxy_fix"): "set proxy.proxy_fix",
@@ -41,11 +43,39 @@ ESSENTIAL_OPTIONS: dict[tuple[str, str], str] = {
     ("secrets", "backend_kwargs"): "set the secret secrets_backend_kwargs",
 }
 
-_NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
-_REQUIREMENT = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[A-Za-z0-9._,-]+\])?((==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+,?)*"
+# Options that Airflow and the providers of the image call sensitive, beside the essential ones: their value would show
+# in `docker inspect`. Airflow reads them through KEY_cmd and KEY_secret too.
+SENSITIVE_OPTIONS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("celery_broker_transport_options", "sentinel_kwargs"),
+        ("core", "dataset_manager_kwargs"),
+        ("database", "sql_alchemy_engine_args"),
+        ("logging", "remote_task_handler_kwargs"),
+        ("sentry", "sentry_dsn"),
+        ("smtp", "smtp_password"),
+    }
 )
-_APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?")
+
+_NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
+_VERSION = r"(==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+"
+_REQUIREMENT = re.compile(rf"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[A-Za-z0-9._,-]+\])?({_VERSION}(,{_VERSION})*)?")
+# To apt-get, a name that ends in - is one to remove.
+_APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[A-Za-z0-9.+:~-]+)?")
+
+
+def _requirement(value: str) -> str:
+    match = _REQUIREMENT.fullmatch(value)
+    if not match:
+        raise ValueError("must be a package's name with an optional version, without spaces or URLs")
+    if re.sub(r"[-_.]+", "-", match["name"]).lower() == "apache-airflow":
+        raise ValueError("must be another package: apache-airflow itself is set by airflow.version")
+    return value
+
+
+def _apt_package(value: str) -> str:
+    if not _APT_PACKAGE.fullmatch(value):
+        raise ValueError("must be the name of a Debian package, with an optional =VERSION")
+    return value
 
 
 class AirflowConfig(Section):
@@ -69,12 +99,12 @@ class AirflowConfig(Section):
         description="The init container migrates the metadata database. With false it only checks that the database"
         " is at this version, and fails with the command to run.",
     )
-    extra_requirements: list[str] = Field(
+    extra_requirements: list[Annotated[str, AfterValidator(_requirement)]] = Field(
         default_factory=list,
         description="Python requirements added to the image, kept within Airflow's locked versions.",
         examples=[["pandas==2.1.4"]],
     )
-    extra_apt_packages: list[str] = Field(
+    extra_apt_packages: list[Annotated[str, AfterValidator(_apt_package)]] = Field(
         default_factory=list, description="Debian packages added to the image.", examples=[["git"]]
     )
     options: dict[str, dict[str, OptionValue]] = Field(
@@ -83,39 +113,30 @@ class AirflowConfig(Section):
         examples=[{"core": {"default_timezone": "Europe/Berlin"}}],
     )
 
-    @field_validator("extra_requirements")
-    @classmethod
-    def _requirements(cls, values: list[str]) -> list[str]:
-        for value in values:
-            if not _REQUIREMENT.fullmatch(value):
-                raise ValueError("each must be a package name with an optional version, without spaces or URLs")
-            name = re.split(r"[\[=~<>!]", value, maxsplit=1)[0].lower().replace("_", "-")
-            if name == "apache-airflow":
-                raise ValueError("apache-airflow itself is set by airflow.version")
-        return values
-
-    @field_validator("extra_apt_packages")
-    @classmethod
-    def _apt_packages(cls, values: list[str]) -> list[str]:
-        if not all(_APT_PACKAGE.fullmatch(value) for value in values):
-            raise ValueError("each must be the name of a Debian package, with an optional =version")
-        return values
-
     @field_validator("options")
     @classmethod
     def _options(cls, options: dict[str, dict[str, OptionValue]]) -> dict[str, dict[str, OptionValue]]:
         for section, values in options.items():
             for key in (section, *values):
                 if not _NAME.fullmatch(key):
-                    raise ValueError("sections and keys are lower-case names, as in airflow.cfg")
+                    raise ValueError("sections and keys must be lower-case names, as in airflow.cfg")
             for key, value in values.items():
-                base = re.sub(r"_(cmd|secret)$", "", key)
-                instead = ESSENTIAL_OPTIONS.get((section, key)) or ESSENTIAL_OPTIONS.get((section, base))
-                if instead:
-                    raise ValueError(f"{section}.{key} belongs to the stack; {instead}")
+                _refuse_what_is_not_the_users(section.replace(".", "_"), key)
                 if isinstance(value, str) and any(ord(char) < 32 and char not in "\n\t" for char in value):
                     raise ValueError(f"{section}.{key} holds control characters")
         return options
+
+
+def _refuse_what_is_not_the_users(section: str, key: str) -> None:
+    """``section`` with _ for a dot, as in the variable's name: two ways to write one option are one option."""
+    base = re.sub(r"_(cmd|secret)$", "", key)
+    if instead := ESSENTIAL_OPTIONS.get((section, key)) or ESSENTIAL_OPTIONS.get((section, base)):
+        raise ValueError(f"{section}.{key} belongs to the stack; {instead}")
+    if (section, key) in SENSITIVE_OPTIONS:
+        raise ValueError(
+            f"{section}.{key} can hold a secret, which would show in `docker inspect`; set {key}_cmd, a command that"
+            f" prints it, or {key}_secret, its name in the secrets backend"
+        )
 
 
 class AdminConfig(Section):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from airflow_stack.config.types import MemoryMiB, Port, Section, SqlName
 
@@ -19,7 +19,9 @@ class ContainerDatabase(Section):
         "airflow", description="Airflow's role. Its password is the secret airflow_database_password."
     )
     name: SqlName = Field("airflow", description="Airflow's database.")
-    port: Port | None = Field(None, description="Port on the host that leads to PostgreSQL. None by default.")
+    port: Port | None = Field(
+        None, description="Port on the host that leads to PostgreSQL. None by default.", examples=[5432]
+    )
     memory: MemoryMiB = Field(384, description="Memory limit in MiB.")
 
 
@@ -31,7 +33,13 @@ class ExternalDatabase(Section):
     name: SqlName = Field("airflow", description="Airflow's database, for the SQL that creates it.")
 
 
-DatabaseConfig = Annotated[ContainerDatabase | ExternalDatabase, Field(discriminator="kind")]
+def _container_by_default(value: Any) -> Any:
+    return {"kind": "container"} | value if isinstance(value, dict) else value
+
+
+DatabaseConfig = Annotated[
+    ContainerDatabase | ExternalDatabase, Field(discriminator="kind"), BeforeValidator(_container_by_default)
+]
 
 
 class ContainerBroker(Section):
@@ -61,4 +69,6 @@ class ExternalBroker(Section):
     )
 
 
-BrokerConfig = Annotated[ContainerBroker | ExternalBroker, Field(discriminator="kind")]
+BrokerConfig = Annotated[
+    ContainerBroker | ExternalBroker, Field(discriminator="kind"), BeforeValidator(_container_by_default)
+]

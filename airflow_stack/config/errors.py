@@ -29,7 +29,12 @@ class Problem:
             lines.append(f"  example: {self.example}")
         if self.mend:
             lines.append(f"  mend:    {self.mend}")
-        return "\n".join(lines)
+        return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    """A key of the file may hold anything; a terminal should not."""
+    return "".join(char if char.isprintable() else "?" for char in text)
 
 
 class ConfigError(StackError):

@@ -13,7 +13,7 @@ from airflow_stack.config.stack import StackConfig
 def schema() -> dict[str, Any]:
     """Schema of ``Pulumi.<stack>.yaml``: our keys, encrypted secrets, and whatever other providers' keys there are."""
     model = StackConfig.model_json_schema(ref_template="#/$defs/{model}")
-    properties = {f"{NAMESPACE}:{key}": value for key, value in model["properties"].items()}
+    properties = {f"{NAMESPACE}:{key}": _as_pulumi_writes(value) for key, value in model["properties"].items()}
     for key, field in Secrets.model_fields.items():
         properties[f"{NAMESPACE}:{key}"] = {"description": field.description, "$ref": "#/$defs/Secret"}
     secret = {
@@ -40,6 +40,13 @@ def schema() -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": model["$defs"] | {"Secret": secret},
     }
+
+
+def _as_pulumi_writes(value: dict[str, Any]) -> dict[str, Any]:
+    """`pulumi config set` without --path writes true as a text."""
+    if value.get("type") != "boolean":
+        return value
+    return {key: text for key, text in value.items() if key != "type"} | {"enum": [True, False, "true", "false"]}
 
 
 def render() -> str:

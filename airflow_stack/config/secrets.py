@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
+_FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 _URL_UNSAFE = "must be 8 to 128 letters, digits or -._~!*+="
 
 
@@ -23,15 +23,10 @@ def _password(value: SecretStr) -> SecretStr:
 
 
 def _fernet_key(value: SecretStr) -> SecretStr:
-    for key in value.get_secret_value().split(","):
-        try:
-            valid = len(base64.urlsafe_b64decode(key.encode("ascii"))) == 32
-        except (binascii.Error, ValueError):
-            valid = False
-        if not valid:
-            raise ValueError(
-                "must be a Fernet key, 32 bytes in URL-safe base64 (or several, comma-separated, newest first)"
-            )
+    if not all(_FERNET_KEY.fullmatch(key) for key in value.get_secret_value().split(",")):
+        raise ValueError(
+            "must be a Fernet key, 32 bytes in URL-safe base64 (or several, comma-separated, newest first)"
+        )
     return value
 
 

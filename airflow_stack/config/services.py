@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airflow_stack.config.types import MemoryMiB, Port, Section, UrlPrefix
+from airflow_stack.config.types import MemoryMiB, Port, PythonPath, Section, UrlPrefix
 
 
 class WebserverConfig(Section):
@@ -13,7 +13,9 @@ class WebserverConfig(Section):
     workers: int = Field(1, ge=1, le=32, description="Gunicorn workers: how many requests are answered at a time.")
     memory: MemoryMiB = Field(768, description="Memory limit in MiB.")
     port: Port | None = Field(
-        None, description="Port on the host that leads straight to the webserver, beside the proxy's. None by default."
+        None,
+        description="Port on the host that leads straight to the webserver, beside the proxy's. None by default.",
+        examples=[8081],
     )
 
 
@@ -67,10 +69,7 @@ class DockerSocketProxyConfig(Section):
 class SecretsBackendConfig(Section):
     """``airflow-stack:secrets_backend``: where Airflow looks connections and variables up before its database."""
 
-    class_name: str = Field(
-        min_length=3,
-        max_length=200,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$",
+    class_name: PythonPath = Field(
         description="Python path of the class. Its parameters, as JSON, are the secret secrets_backend_kwargs.",
         examples=["airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"],
     )

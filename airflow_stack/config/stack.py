@@ -69,8 +69,8 @@ class StackConfig(Section):
         if self.airflow.executor != "CeleryExecutor":
             if self.flower.enabled:
                 raise ValueError("flower.enabled needs airflow.executor: CeleryExecutor")
-            for name in ("worker", "broker"):
-                if name in self.model_fields_set:
+            for name, default in (("worker", WorkerConfig()), ("broker", ContainerBroker())):
+                if getattr(self, name) != default:
                     raise ValueError(f"{name} has no effect with airflow.executor: LocalExecutor: remove it")
         return self
 

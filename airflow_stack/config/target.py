@@ -10,8 +10,8 @@ from airflow_stack.config.types import BindAddress, Prefix, Section
 
 
 def _directory(value: str) -> str:
-    if not value or "\0" in value or "\n" in value or ":" in value:
-        raise ValueError("must be a directory's path, without ':' and line breaks")
+    if not value or not value.isprintable() or ":" in value:
+        raise ValueError("must be a directory's path, in printable characters and without ':'")
     return value
 
 
@@ -36,6 +36,7 @@ class LocalTarget(Section):
         ge=0,
         le=4_294_967_294,
         description="User that owns the project's folders and runs Airflow. The caller's by default; 50000 for root.",
+        examples=[1000],
     )
     gid: int = Field(
         0, ge=0, le=4_294_967_294, description="Group that Airflow runs with, beside group 0 of its image."

@@ -28,9 +28,11 @@ def _matches(pattern: str, rule: str) -> AfterValidator:
 
 def _bind_address(value: str) -> str:
     try:
-        ipaddress.ip_address(value)
+        scoped = getattr(ipaddress.ip_address(value), "scope_id", None)
     except ValueError:
-        raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+        scoped = value
+    if scoped:
+        raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0")
     return value
 
 
@@ -46,8 +48,7 @@ Port = Annotated[int, Field(ge=1, le=65535, examples=[8080])]
 # MiB. Docker refuses a limit under 6 MB; no container here works with less than 32.
 MemoryMiB = Annotated[int, Field(ge=32, le=1_048_576, examples=[512])]
 
-BindAddress = Annotated[str, _matches(r"[0-9A-Fa-f.:]+", "must be an IP address, such as 127.0.0.1"),
-                        AfterValidator(_bind_address), Field(examples=["127.0.0.1"])]  # fmt: skip
+BindAddress = Annotated[str, AfterValidator(_bind_address), Field(examples=["127.0.0.1"])]
 
 # An unquoted name in PostgreSQL and in MySQL, so that no SQL of ours ever needs quoting.
 SqlName = Annotated[
@@ -59,8 +60,16 @@ SqlName = Annotated[
 # A prefix of container, network and volume names.
 Prefix = Annotated[
     str,
-    _matches(r"([a-z0-9][a-z0-9-]{0,29})?", "must be up to 30 lower-case letters, digits or -, starting with a letter"),
+    _matches(r"([a-z0-9][a-z0-9-]{0,29})?", "must be up to 30 lower-case letters, digits or -, not starting with -"),
     Field(examples=["team-a"]),
+]
+
+PythonPath = Annotated[
+    str,
+    _matches(
+        r"(?=.{3,200}$)[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+",
+        "must be the path of a Python class, its module first, with dots",
+    ),
 ]
 
 UrlPrefix = Annotated[

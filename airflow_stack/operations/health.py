@@ -15,6 +15,8 @@ from airflow_stack.operations.docker_engine import client
 TIMEOUT = 300
 INTERVAL = 0.5
 LOG_LINES = 8
+# A container that has ended this often will not come up by waiting.
+RESTARTS = 3
 
 
 def wait_until_healthy(plan: Plan, say: Callable[[str], None], timeout: float = TIMEOUT) -> None:
@@ -43,9 +45,16 @@ def wait_until_healthy(plan: Plan, say: Callable[[str], None], timeout: float = 
 
 def _is_ready(container: Container) -> bool:
     try:
-        state = client().containers.get(container.name).attrs["State"]
+        attributes = client().containers.get(container.name).attrs
     except NotFound:
         raise OperationError(f"{container.name} has vanished.\nRun the same command again.") from None
+    state = attributes["State"]
+    if attributes["RestartCount"] >= RESTARTS:
+        raise OperationError(
+            f"{container.name} ends again and again, with exit code {state['ExitCode']}.\n"
+            f"{_last_lines(container.name)}\n"
+            f"All of it: docker logs {container.name}. Run the same command again when it is mended."
+        )
     if container.one_shot:
         if state["Status"] == "exited" and state["ExitCode"] != 0:
             raise OperationError(

@@ -63,7 +63,7 @@ def _build(image: Image, say: Say) -> None:
     log: list[str] = []
     try:
         stream = client().api.build(
-            path=str(context), tag=image.tag, buildargs=image.args, labels=image.labels, rm=True, forcerm=True,
+            path=str(context), tag=image.tag, buildargs=image.args, rm=True, forcerm=True,
             decode=True,
         )  # fmt: skip
         for event in stream:
@@ -71,7 +71,7 @@ def _build(image: Image, say: Say) -> None:
                 raise OperationError(_failure(image, log, str(event["error"])))
             text = str(event.get("stream", "")).rstrip()
             log += text.splitlines()
-            if step := re.match(r"Step \d+/\d+ : (\S+ .{0,60})", text):
+            if step := re.match(r"Step \d+/\d+ : RUN .{0,60}", text):  # the others take no time
                 say(f"  {image.name}: {step[0]}")
     except (APIError, BuildError) as error:
         raise OperationError(_failure(image, log, str(error))) from None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from docker.errors import APIError, NotFound
+from docker.models.containers import Container as DockerContainer
 
 from airflow_stack.airflow import describe
 from airflow_stack.airflow.secrets import files, generated
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.compose import compose, render
-from airflow_stack.backends.containers import Plan, plan
+from airflow_stack.backends.containers import Plan, name_prefix, plan
 from airflow_stack.backends.labels import MANAGED_BY, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
@@ -72,7 +75,7 @@ def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack
     planned = plan(config, describe(config), machine)
     values = _values_without_pulumi(config, set_secrets, machine, stack)
     prepare(config, planned, machine, stack, "compose", say)
-    contents = files(config, values)
+    contents = files(config, values, name_prefix(config))
     secret_files.write(machine.secrets, values, contents)
     file = machine.secrets.parent / "compose.yaml"
     file.write_text(render(compose(planned, machine, stack, contents)), encoding="utf-8")
@@ -109,13 +112,10 @@ def _managed_by(stack: str) -> str | None:
 def _remove_rest(planned: Plan, stack: str, say: Say) -> None:
     """What no tool's state knows: a Compose stack, or what an interrupted run has left."""
     label: dict[str, str | list[str] | bool] = {"label": f"{STACK}={stack}"}
-    for container in client().containers.list(all=True, filters=label):
-        say(f"removing {container.name}")
-        try:
-            container.stop(timeout=30)
-            container.remove(force=True)
-        except NotFound:
-            continue
+    containers = client().containers.list(all=True, filters=label)
+    with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+        for name in pool.map(_remove, containers):
+            say(f"removed {name}")
     for network in client().networks.list(filters=label):
         network.remove()
     if not planned.keep_data:
@@ -124,6 +124,14 @@ def _remove_rest(planned: Plan, stack: str, say: Say) -> None:
                 volume.remove()
             except APIError as error:
                 raise OperationError(f"volume {volume.name} could not be removed: {error.explanation}") from None
+
+
+def _remove(container: DockerContainer) -> str:
+    """Stop it as it wants to be stopped, workers after their tasks, and remove it."""
+    with suppress(NotFound):
+        container.stop()
+        container.remove(force=True)
+    return str(container.name)
 
 
 def _summary(config: StackConfig, program: Path, stack: str) -> list[str]:

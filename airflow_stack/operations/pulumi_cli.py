@@ -8,8 +8,10 @@ import re
 import secrets
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.tools import find
@@ -50,6 +52,41 @@ class PulumiCli:
         """`pulumi destroy`. Retained volumes stay."""
         if self._exists():
             self._run(["destroy", "--yes", "--skip-preview", *self._stack_options()], "pulumi destroy")
+
+    def set_config(self, values: Mapping[str, object]) -> None:
+        """Set keys of the stack file to whole values, in one call. Comments stay, by Pulumi's own editor."""
+        document = {
+            f"{NAMESPACE}:{key}": {"value": json.dumps(value), "secret": False}
+            | ({"objectValue": value} if isinstance(value, dict | list) else {})
+            for key, value in values.items()
+        }
+        self._configure(["set-all", "--json", json.dumps(document)])
+
+    def remove_config(self, key: str) -> None:
+        """Remove a key from the stack file."""
+        self._configure(["rm", f"{NAMESPACE}:{key}"])
+
+    def set_secret(self, key: str, value: str) -> None:
+        """Set a secret, encrypted in the stack file. The value goes by standard input: no process list shows it."""
+        self._select()
+        stack_file = self.program / f"Pulumi.{self.stack}.yaml"
+        text = stack_file.read_text(encoding="utf-8")
+        if _salt(text) is None and self._salt_file().exists():
+            # Encrypted values need their salt beside them, the one that the stack has been made with.
+            end = "" if not text or text.endswith("\n") else "\n"
+            salt = self._salt_file().read_text(encoding="utf-8")
+            stack_file.write_text(f"{text}{end}encryptionsalt: {salt}\n", encoding="utf-8")
+        self._configure(["set", "--secret", f"{NAMESPACE}:{key}"], value)
+
+    def _configure(self, arguments: list[str], standard_input: str = "") -> None:
+        self._select()
+        command = [self.command, "config", *arguments, "--stack", self.stack, "--non-interactive"]
+        result = subprocess.run(
+            command, cwd=self.program, env=self.environment, check=False, capture_output=True, text=True,
+            input=standard_input,
+        )  # fmt: skip
+        if result.returncode != 0:
+            raise OperationError(f"pulumi config {arguments[0]} failed: {result.stderr.strip()}")
 
     def _select(self) -> None:
         if self._exists():

@@ -1,0 +1,30 @@
+"""Gunicorn's settings for the webserver, on top of Airflow's own."""
+
+from __future__ import annotations
+
+import gc
+from typing import Any
+
+from airflow.www.gunicorn_config import on_starting as providers_on_starting
+from airflow.www.gunicorn_config import post_worker_init
+
+__all__ = ["on_starting", "post_fork", "post_worker_init", "pre_fork"]
+
+
+def on_starting(server: Any) -> None:
+    """Load what the workers share, then freeze it: a collection in a worker must not copy the master's pages."""
+    providers_on_starting(server)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Freeze the application, which is loaded by now."""
+    if not gc.get_freeze_count():
+        gc.collect()
+    gc.freeze()
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Leave the master's database connections alone."""
+    from airflow import settings
+
+    settings.engine.dispose(close=False)

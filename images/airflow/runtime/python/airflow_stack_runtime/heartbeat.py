@@ -1,0 +1,80 @@
+"""The age of a job's heartbeat in the metadata database, by the database's driver alone."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from airflow_stack_runtime.options import option
+
+QUERIES = {
+    "postgresql": "SELECT extract(epoch FROM now() - max(latest_heartbeat))",
+    "mysql": "SELECT timestampdiff(SECOND, max(latest_heartbeat), utc_timestamp())",
+}
+
+
+def seconds_since_heartbeat(job_type: str, timeout: float) -> float | None:
+    """Return the age in seconds of the last heartbeat of this host's running job, None if there is no such job."""
+    url = urlsplit(option("database", "sql_alchemy_conn"))
+    dialect, _, driver = url.scheme.partition("+")
+    _add_site_packages()
+    connection = _connect_postgresql(url, timeout) if dialect == "postgresql" else _connect_mysql(url, driver, timeout)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"{QUERIES[dialect]} FROM job WHERE job_type = %s AND hostname = %s AND state = 'running'",
+                (job_type, _hostname()),
+            )
+            (age,) = cursor.fetchone()
+    finally:
+        connection.close()
+    return None if age is None else float(age)
+
+
+def _connect_postgresql(url: Any, timeout: float) -> Any:
+    import psycopg2
+
+    # libpq reads the URL itself, parameters included.
+    return psycopg2.connect(url._replace(scheme="postgresql").geturl(), connect_timeout=int(timeout))
+
+
+def _connect_mysql(url: Any, driver: str, timeout: float) -> Any:
+    if driver == "pymysql":
+        import pymysql as mysql
+    elif driver == "mysqlconnector":
+        import mysql.connector as mysql
+    else:
+        import MySQLdb as mysql
+    options = {key: value for key, value in parse_qsl(url.query) if key == "charset"}
+    return mysql.connect(
+        host=url.hostname,
+        port=url.port or 3306,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        database=url.path.lstrip("/"),
+        connect_timeout=int(timeout),
+        **options,
+    )
+
+
+def _hostname() -> str:
+    """Return the name under which Airflow registers its jobs: the first canonical name of this host."""
+    name = socket.gethostname()
+    try:
+        addresses = socket.getaddrinfo(name, None, 0, socket.SOCK_DGRAM, 0, socket.AI_CANONNAME)
+    except OSError:
+        return name
+    return next((address[3] for address in addresses if address[3]), name)
+
+
+def _add_site_packages() -> None:
+    """Make the drivers importable: the interpreter was started without ``site``, which takes as long as the probe."""
+    home = os.environ.get("VIRTUAL_ENV") or os.path.dirname(os.path.dirname(sys.executable))
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for root in (home, "/home/airflow/.local"):
+        path = f"{root}/lib/{version}/site-packages"
+        if path not in sys.path and os.path.isdir(path):
+            sys.path.append(path)

@@ -1,0 +1,105 @@
+"""Health probes that cost some tens of milliseconds: the standard library, and a database driver where one is needed.
+
+``probe ROLE`` ends with 0 if the role in this container does its work, else with 1 and one line that says why.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from airflow_stack_runtime.options import option
+
+TIMEOUT = 8.0
+"""Seconds that any single wait may take: less than the ten that a container's health check allows."""
+
+
+class Unhealthy(Exception):
+    """Says in one line what is wrong."""
+
+
+def http_get(port: int, path: str) -> tuple[int, bytes]:
+    """Return status and body of a page of this container. ``http.client`` alone would take 30 ms to import."""
+    with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection:
+        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]), body
+
+
+def expect_ok(port: int, path: str) -> bytes:
+    """Return the body of a page that must answer 200."""
+    status, body = http_get(port, path)
+    if status != 200:
+        raise Unhealthy(f"port {port}, {path}: HTTP status {status}")
+    return body
+
+
+def probe_webserver() -> None:
+    """It answers, and reaches the metadata database. Its word on the scheduler is the scheduler's matter."""
+    port = int(option("webserver", "web_server_port", "8080"))
+    prefix = urlsplit(option("webserver", "base_url", "")).path.rstrip("/")
+    body = expect_ok(port, f"{prefix}/health")
+    if json.loads(body)["metadatabase"]["status"] != "healthy":
+        raise Unhealthy("the webserver does not reach the metadata database")
+
+
+def probe_scheduler() -> None:
+    """Its health server answers 200 only while this host's scheduler job has a recent heartbeat."""
+    expect_ok(int(option("scheduler", "scheduler_health_check_server_port", "8974")), "/health")
+
+
+def probe_flower() -> None:
+    """It answers on the one page that needs no login."""
+    prefix = option("celery", "flower_url_prefix", "").strip("/")
+    expect_ok(int(option("celery", "flower_port", "5555")), f"/{prefix}/healthcheck" if prefix else "/healthcheck")
+
+
+def probe_triggerer() -> None:
+    """Its job has a recent heartbeat in the metadata database."""
+    from airflow_stack_runtime.heartbeat import seconds_since_heartbeat
+
+    limit = float(option("triggerer", "triggerer_health_check_threshold", "30"))
+    age = seconds_since_heartbeat("TriggererJob", TIMEOUT)
+    if age is None:
+        raise Unhealthy("no triggerer of this host has registered")
+    if age > limit:
+        raise Unhealthy(f"the triggerer's last heartbeat is {age:.0f} s old, {limit:.0f} s are allowed")
+
+
+def probe_worker() -> None:
+    """It answers a ping that goes through the broker, as Celery's own ``inspect ping`` does."""
+    from airflow_stack_runtime.ping import ping_worker
+
+    if not ping_worker(f"celery@{socket.gethostname()}", option("celery", "broker_url"), TIMEOUT):
+        raise Unhealthy(f"the worker does not answer within {TIMEOUT:.0f} s")
+
+
+PROBES: dict[str, Callable[[], None]] = {
+    "webserver": probe_webserver,
+    "scheduler": probe_scheduler,
+    "triggerer": probe_triggerer,
+    "worker": probe_worker,
+    "flower": probe_flower,
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Run one probe and leave the process at once, without the interpreter's clean-up."""
+    if len(arguments) != 1 or arguments[0] not in PROBES:
+        print(f"usage: probe {'|'.join(PROBES)}", file=sys.stderr)
+        os._exit(2)
+    try:
+        PROBES[arguments[0]]()
+    except Exception as error:
+        # A driver's error may quote the connection string: only what this package raises is shown in full.
+        ours = isinstance(error, (Unhealthy, OSError)) or type(error).__module__.startswith("airflow_stack_runtime")
+        print(f"{arguments[0]}: {error if ours else type(error).__name__}", file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)

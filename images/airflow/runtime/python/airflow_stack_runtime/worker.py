@@ -1,0 +1,88 @@
+"""What a Celery worker does once, before its pool forks, so that its tasks need not.
+
+A task of Airflow runs in two forks: one that supervises, one that runs the user's code. Without this each of them
+imports modules, builds the command line parser and configures SQLAlchemy's mappers anew: more than half of its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import importlib
+import os
+from typing import Any
+
+MODULES = (
+    "airflow.api.common.experimental.get_task_instance",
+    "airflow.cli.commands.task_command",
+    "airflow.datasets.metadata",
+    "airflow.decorators",
+    "airflow.executors.executor_loader",
+    "airflow.jobs.local_task_job_runner",
+    "airflow.macros",
+    "airflow.models.dagbag",
+    "airflow.operators.bash",
+    "airflow.operators.empty",
+    "airflow.operators.python",
+    "airflow.operators.subdag",
+    "airflow.sensors.base",
+    "airflow.serialization.serialized_objects",
+    "airflow.task.task_runner.standard_task_runner",
+    "airflow.utils.task_group",
+    "jinja2.ext",
+    "psycopg2.sql",
+    "rich_argparse",
+)
+"""Imported by a task that runs a Python or Bash operator, and not by the worker itself."""
+
+
+def prepare() -> None:
+    """Load and build what every task needs, then freeze it."""
+    for module in MODULES:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+    from airflow.cli.cli_parser import get_parser
+    from airflow.listeners.listener import get_listener_manager
+    from airflow.models import import_all_models
+    from sqlalchemy.orm import configure_mappers
+
+    get_parser()
+    get_listener_manager()
+    import_all_models()
+    configure_mappers()
+    keep_engine()
+    # The collector of a fork would write into each object, and so copy all pages: a frozen one it leaves alone.
+    gc.collect()
+    gc.freeze()
+
+
+def keep_engine() -> None:
+    """Let all forks of this worker use one engine, with a pool that does not hold connections.
+
+    Each fork of a task makes an engine of its own, twice, with no pool. That throws away the compiled queries that it
+    inherited, and opens a connection for each session. Airflow has no option for it, hence this replacement of
+    ``settings.reconfigure_orm``, for the versions that were looked at.
+    """
+    import airflow
+    from airflow import settings
+
+    from airflow_stack_runtime.pool import LingeringPool
+
+    if not airflow.__version__.startswith(("2.10.", "2.11.")) or not settings.engine:
+        return
+    reconfigure = settings.reconfigure_orm
+    reconfigure(pool_class=LingeringPool)
+
+    def reconfigure_orm(disable_connection_pool: bool = False, pool_class: Any = None) -> None:
+        if pool_class is not None or not disable_connection_pool:
+            reconfigure(disable_connection_pool=disable_connection_pool, pool_class=pool_class)
+
+    inherited: list[Any] = []
+
+    def forget_connections() -> None:
+        # Kept, because a driver may tell the server good-bye when the object goes, over the parent's connection.
+        inherited.append(settings.engine.pool)
+        settings.engine.dispose(close=False)
+
+    settings.reconfigure_orm = reconfigure_orm
+    os.register_at_fork(after_in_child=forget_connections)

@@ -1,0 +1,1 @@
+"""Resources of the backends, recorded by Pulumi's own mocks."""

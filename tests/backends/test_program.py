@@ -1,0 +1,59 @@
+"""The Pulumi program itself, as the engine runs it, up to the resources that it registers."""
+
+from __future__ import annotations
+
+import runpy
+
+import pulumi
+import pytest
+
+from backends.recorder import PROGRAM, STACK, Recorder, RecordingMonitor
+
+CONFIG = {"airflow-stack:worker": '{"count": 3}', "airflow-stack:hardened": "true", "docker:host": "unix:///x"}
+
+
+def preview(config: dict[str, str], monkeypatch: pytest.MonkeyPatch, secret_keys: tuple[str, ...] = ()) -> Recorder:
+    """Run __main__.py as `pulumi preview` does."""
+    recorder = Recorder()
+    pulumi.runtime.set_all_config(config, list(secret_keys))
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    monkeypatch.setattr("pathlib.Path.mkdir", lambda *_, **__: pytest.fail("a preview makes no directory"))
+    pulumi.runtime.set_mocks(
+        recorder, project="airflow-stack", stack=STACK, preview=True, monitor=RecordingMonitor(recorder)
+    )
+
+    @pulumi.runtime.test
+    def program() -> None:
+        runpy.run_path(str(PROGRAM / "__main__.py"), run_name="__main__")
+
+    program()
+    return recorder
+
+
+def test_a_preview_registers_the_stack_without_docker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Config as Pulumi hands it over becomes containers, with no Docker, no network and no file."""
+    recorder = preview(CONFIG, monkeypatch)
+    names = {resource.name for resource in recorder.resources if resource.type == "docker:index/container:Container"}
+    assert {"airflow-worker-3", "airflow-postgres", "airflow-proxy"} <= names
+    assert not recorder.calls
+
+
+@pytest.mark.parametrize(
+    ("config", "secret_keys", "message"),
+    [
+        ({"airflow-stack:worker": '{"count": 0}'}, (), "airflow-stack:worker.count: must be at least 1"),
+        ({"airflow-stack:wroker": "{}"}, (), "airflow-stack:wroker: there is no such key; did you mean worker?"),
+        ({"airflow-stack:redis_password": "hunter2hunter2"}, (), "is a secret, but stands in plain text"),
+        ({"airflow-stack:redis_password": "hunter2"}, ("airflow-stack:redis_password",), "must be 8 to 128"),
+        ({"airflow-stack:worker": '{"count": "hunter2"}'}, ("airflow-stack:worker",), "but is no secret"),
+    ],
+)
+def test_bad_config_ends_a_preview_with_one_clear_error(
+    config: dict[str, str], secret_keys: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As RunError, which Pulumi prints without a traceback; before any resource; without a value."""
+    with pytest.raises(pulumi.RunError) as caught:
+        preview(config, monkeypatch, secret_keys)
+    assert message in str(caught.value)
+    assert "bad config in Pulumi.local.yaml: 1 problem; nothing was changed" in str(caught.value)
+    assert "hunter2" not in str(caught.value)

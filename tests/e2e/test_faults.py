@@ -1,0 +1,123 @@
+"""Whatever dies under a running DAG, its run ends well: nothing is lost, nothing done twice, everything comes back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from e2e.conftest import engine_tests
+from e2e.pulumi import Pulumi
+from e2e.session import poll
+from e2e.stack import Stack, docker
+
+TASKS = 40
+HEALTHY_WITHIN = 180
+ENDS_WITHIN = 300
+
+# One run of the DAG for the faults of a line; each is done when some more tasks have ended than at the one before.
+FAULTS = {
+    "workers": ("kill worker-1", "kill worker-2"),
+    "scheduler-and-triggerer": ("kill scheduler", "kill triggerer", "kill scheduler"),
+    "front": ("kill webserver", "kill proxy", "kill docker-socket-proxy", "kill flower"),
+    "data-killed": ("kill redis", "kill postgres"),
+    "data-restarted": ("restart redis", "restart postgres"),
+}
+
+
+def kill(stack: Stack, service: str) -> None:
+    """Kill -9 of the container's first process: a crash. `docker kill` would count as a wish to have it stopped."""
+    process = int(docker("inspect", "--format", "{{.State.Pid}}", stack.container(service)))
+    assert process > 1
+    os.kill(process, signal.SIGKILL)
+
+
+def restart(stack: Stack, service: str) -> None:
+    docker("restart", stack.container(service))
+
+
+def ended_tasks(stack: Stack, run: str) -> int:
+    """How many tasks have succeeded; -1 while the database is away."""
+    query = "select count(*) from task_instance where run_id = :'run' and state = 'success'"
+    try:
+        return int(stack.sql(query, run=run)[0][0])
+    except (AssertionError, IndexError, ValueError):
+        return -1
+
+
+@pytest.fixture(scope="module")
+def _forty(_composed: None, shared: object) -> None:
+    stack: Stack = shared.stack  # type: ignore[attr-defined]
+    shutil.copy(Path(__file__).with_name("forty.py"), stack.program / "dags" / "forty.py")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may kill -9 the process of a container")
+@pytest.mark.parametrize("run", FAULTS)
+def test_a_dag_run_survives(composed: Stack, run: str, _forty: None) -> None:  # noqa: PT019
+    """Each container is killed, and the data stores restarted, with forty tasks under way: all succeed, once each."""
+    faults: dict[str, Callable[[Stack, str], None]] = {"kill": kill, "restart": restart}
+    composed.api().trigger("forty", run)
+    restarts = {service: entry["RestartCount"] for service, entry in composed.containers().items()}
+    done = 0
+    for fault in FAULTS[run]:
+        verb, service = fault.split()
+        reached = done + 4
+        done = poll(
+            f"{reached} tasks have ended before: {fault}",
+            lambda reached=reached: (ended := ended_tasks(composed, run)) >= reached and ended,  # type: ignore[misc]
+            ENDS_WITHIN,
+        )
+        assert done < TASKS, f"the run was over before: {fault}"
+        faults[verb](composed, service)
+
+    poll("every container is healthy again", lambda: composed.unhealthy() == [], HEALTHY_WITHIN, interval=1)
+    assert composed.api().wait("forty", run, ENDS_WITHIN) == "success"
+    for fault in FAULTS[run]:
+        verb, service = fault.split()
+        if verb == "kill":
+            assert composed.containers()[service]["RestartCount"] > restarts[service], f"{service} was not killed"
+
+    states = composed.sql("select state, count(*) from task_instance where run_id = :'run' group by state", run=run)
+    assert states == [["success", str(TASKS)]]
+    successes = composed.sql(
+        "select task_id, count(*) from log where dag_id = 'forty' and run_id = :'run' and event = 'success'"
+        " group by task_id",
+        run=run,
+    )
+    assert {name: int(count) for name, count in successes} == dict.fromkeys(
+        (f"work_{row}_{column}" for row in range(8) for column in range(5)), 1
+    )
+
+
+@engine_tests
+@pytest.mark.parametrize("how", ["SIGINT", "SIGKILL"])
+def test_an_interrupted_up_is_mended_by_the_next(stack: Stack, how: str) -> None:
+    """`up` is stopped when half of the containers are there; running it again ends with a healthy stack."""
+    log = stack.program / ".output-interrupted"
+    process = stack.session.start(stack.command("up", "-s", stack.name), stack.program, stack.environment(), log)
+    try:
+        poll("half of the stack is there", lambda: len(stack.containers()) >= 4 or process.poll() is not None, 240, 0.1)
+        assert process.poll() is None, log.read_text()
+        if how == "SIGINT":
+            os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C sends: to every process of the terminal
+        else:
+            os.killpg(process.pid, signal.SIGKILL)
+        code = process.wait(120)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        stack.session.ended(process)
+    assert code != 0
+    assert "Traceback" not in log.read_text(), log.read_text()
+    stack.up()
+    assert stack.unhealthy() == []
+    assert Pulumi(stack).preview().touched == {}
+    stack.down()
+    assert stack.containers() == {}
+    assert stack.listed("volume") == []
+    assert stack.listed("network") == []
