@@ -43,6 +43,8 @@ class Role:
     """Seconds between SIGTERM and SIGKILL."""
     port: int | None = None
     """Port that it listens on."""
+    cpu_shares: int = 0
+    """Weight where CPU is short; 0 is Docker's default, 1024."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _init(config: StackConfig) -> Role:
             "AIRFLOW_STACK_ADMIN_LASTNAME": config.admin.lastname,
             "AIRFLOW_STACK_ADMIN_EMAIL": config.admin.email,
         }
-    return Role("init", (f"{RUNTIME}/init",), 512, secrets, one_shot=True, environment=variables)
+    # Everyone waits for it while they all start: it goes first.
+    return Role("init", (f"{RUNTIME}/init",), 512, secrets, one_shot=True, environment=variables, cpu_shares=4096)
 
 
 def _webserver(config: StackConfig) -> Role:
@@ -120,6 +123,7 @@ def _scheduler(config: StackConfig) -> Role:
         config.scheduler.memory,
         _airflow_secrets(config),
         _probe("scheduler"),
+        environment=role_environment(config, "scheduler"),
         runs_tasks=not config.celery,
     )
 

@@ -14,7 +14,7 @@ def environment(config: StackConfig) -> dict[str, str]:
     user: Options = {
         (section, key): value for section, values in config.airflow.options.items() for key, value in values.items()
     }
-    merged = {**_defaults(), **user, **_essential(config)}
+    merged = {**_defaults(config), **user, **_essential(config)}
     return dict(sorted((_name(section, key), _text(value)) for (section, key), value in merged.items()))
 
 
@@ -33,20 +33,52 @@ def role_environment(config: StackConfig, role: str) -> dict[str, str]:
             ("celery", "flower_url_prefix"): config.flower.url_prefix,
         },
     }
-    return {_name(section, key): _text(value) for (section, key), value in essential.get(role, {}).items()}
+    options = essential.get(role, {})
+    if role == "scheduler" and "parallelism" not in config.airflow.options.get("core", {}):
+        options = {("core", "parallelism"): _slots(config)}
+    return {_name(section, key): _text(value) for (section, key), value in options.items()}
 
 
-def _defaults() -> Options:
+def _slots(config: StackConfig) -> int:
+    """Tasks that run at a time: the workers' slots, or what LocalExecutor starts beside the scheduler."""
+    return config.worker.count * config.worker.concurrency if config.celery else config.worker.concurrency
+
+
+def _defaults(config: StackConfig) -> Options:
     """Opinionated, and free to be overridden in ``airflow.options``."""
-    return {
+    options: Options = {
         ("core", "auth_manager"): "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         ("core", "dags_are_paused_at_creation"): True,
+        # A fault of the platform costs a try, not the run. The delay outlives the restart of any one container.
+        ("core", "default_task_retries"): 2,
+        ("core", "default_task_retry_delay"): 30,
+        # An edited DAG is seen within ten seconds; Airflow's own 30 and 300 are for thousands of files.
         ("scheduler", "min_file_process_interval"): 10,
         ("scheduler", "dag_dir_list_interval"): 10,
+        # Half a second between one task's end and the next one's start is half a second that nobody asked for.
+        ("scheduler", "scheduler_idle_sleep_time"): 0.25,
+        # A task whose supervisor is gone is found after two minutes. As long, a task lives on without the database.
+        ("scheduler", "scheduler_zombie_task_threshold"): 120,
+        # What a killed scheduler has left is adopted a minute after its successor's start.
+        ("scheduler", "orphaned_tasks_check_interval"): 60,
         ("logging", "delete_local_logs"): False,
         ("webserver", "warn_deployment_exposure"): False,
         ("usage_data_collection", "enabled"): False,
+        # The image's entrypoint waits for the migrated database; a second look costs each role half a second of CPU.
+        ("database", "check_migrations"): False,
     }
+    if config.celery:
+        options |= {
+            # The executor never sends more than the workers have slots (core.parallelism of the scheduler), so a task
+            # that has been queued for minutes was lost on its way, with the broker for example: it is sent again.
+            ("scheduler", "task_queued_timeout"): 180,
+            ("scheduler", "task_queued_timeout_check_interval"): 30,
+            # Sent from the scheduler's own process: a pool forked for every batch costs more than it sends.
+            ("celery", "sync_parallelism"): 1,
+            # A broker that restarts is tried again, each second, before the task fails for it.
+            ("celery", "task_publish_max_retries"): 30,
+        }
+    return options
 
 
 def _essential(config: StackConfig) -> Options:
@@ -63,6 +95,8 @@ def _essential(config: StackConfig) -> Options:
     if config.celery:
         options |= {
             ("celery", "broker_url_cmd"): _read("broker_url"),
+            # The image's module: the provider's settings, and what keeps tasks alive through restarts.
+            ("celery", "celery_config_options"): "airflow_stack_runtime.celery_config.CONFIG",
             ("celery", "result_backend_cmd"): _read("celery_result_backend"),
             ("celery_broker_transport_options", "visibility_timeout"): config.broker.visibility_timeout,
         }

@@ -47,7 +47,7 @@ def _service(
         "container_name": container.name,
         "hostname": container.name,
         "image": container.image.tag,
-        "build": _build(container.image, machine),
+        "build": _build(container.image),
         "labels": labels,
         "restart": "no" if container.one_shot else "unless-stopped",
         "mem_limit": f"{container.memory}m",
@@ -67,6 +67,8 @@ def _service(
         service["command"] = [_escaped(word) for word in container.command]
     if container.environment:
         service["environment"] = {key: _escaped(value) for key, value in container.environment.items()}
+    if container.cpu_shares:
+        service["cpu_shares"] = container.cpu_shares
     if container.user:
         service["user"] = container.user
     if container.groups:
@@ -93,7 +95,7 @@ def _service(
     return service
 
 
-def _build(image: Image, machine: Machine) -> dict[str, Any]:
+def _build(image: Image) -> dict[str, Any]:
     return {
         "context": _escaped(str(image.context)),
         "args": dict(image.args),

@@ -73,6 +73,7 @@ class Container:
     depends_on: tuple[str, ...] = ()
     read_only: bool = False
     shm_mib: int = 64
+    cpu_shares: int = 0
 
     @property
     def memory_and_swap(self) -> int:
@@ -193,6 +194,7 @@ def _airflow(
         groups=() if config.target.gid == 0 or role.one_shot else ("0",),
         probe=role.probe,
         one_shot=role.one_shot,
+        cpu_shares=role.cpu_shares,
         stop_timeout=role.stop_timeout,
         depends_on=depends_on,
     )

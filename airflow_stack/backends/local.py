@@ -164,6 +164,7 @@ class LocalStack(pulumi.ComponentResource):
             memory=container.memory,
             memory_swap=container.memory_and_swap,
             shm_size=container.shm_mib,
+            cpu_shares=container.cpu_shares or None,
             # The first network is the one that the container is created in, as Compose does it. The provider could
             # give it no alias there: containers find each other by their names.
             network_mode=networks[container.networks[0]].name,

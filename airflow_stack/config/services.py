@@ -10,7 +10,7 @@ from airflow_stack.config.types import MemoryMiB, Port, PythonPath, Section, Url
 class WebserverConfig(Section):
     """``airflow-stack:webserver``: UI and API."""
 
-    workers: int = Field(1, ge=1, le=32, description="Gunicorn workers: how many requests are answered at a time.")
+    workers: int = Field(2, ge=1, le=32, description="Gunicorn workers: how many requests are answered at a time.")
     memory: MemoryMiB = Field(768, description="Memory limit in MiB.")
     port: Port | None = Field(
         None,

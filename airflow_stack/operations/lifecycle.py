@@ -29,6 +29,7 @@ from airflow_stack.operations.health import wait_until_healthy
 from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.pulumi_cli import PulumiCli
+from airflow_stack.operations.recovery import recover
 
 
 def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> None:
@@ -40,6 +41,7 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     origin.settle(config, program, say)
     pulumi = None if use_compose else PulumiCli.find(program, stack, say)
     if pulumi is not None:
+        recover(pulumi, stack, say)
         pulumi.up()
     else:
         if not use_compose:

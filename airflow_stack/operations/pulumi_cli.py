@@ -53,6 +53,22 @@ class PulumiCli:
         if self._exists():
             self._run(["destroy", "--yes", "--skip-preview", *self._stack_options()], "pulumi destroy")
 
+    def cancel(self) -> None:
+        """`pulumi cancel`: release the stack's lock."""
+        self._run(["cancel", "--yes", "--stack", self.stack], "pulumi cancel", quiet=True)
+
+    def resource_ids(self) -> set[str]:
+        """Ids of all resources in the stack's state; none where there is no stack yet."""
+        if not self._exists():
+            return set()
+        exported = json.loads(self._capture(["stack", "export", "--stack", self.stack]))
+        return {resource["id"] for resource in exported["deployment"].get("resources", []) if "id" in resource}
+
+    def local_state(self) -> Path | None:
+        """Directory of the stack's state, where its backend is one."""
+        scheme, _, path = self.environment.get("PULUMI_BACKEND_URL", "").partition("://")
+        return Path(path) if scheme == "file" else None
+
     def set_config(self, values: Mapping[str, object]) -> None:
         """Set keys of the stack file to whole values, in one call. Comments stay, by Pulumi's own editor."""
         document = {

@@ -60,6 +60,7 @@ def from_pulumi(inputs: dict[str, Any]) -> dict[str, Any]:
         "memory": f"{int(left.pop('memory'))}m",
         "memory_and_swap": f"{int(left.pop('memorySwap'))}m",
         "shm": f"{int(left.pop('shmSize'))}m",
+        "cpu_shares": left.pop("cpuShares", None),
         "networks": [left.pop("networkMode"), *(network["name"] for network in left.pop("networksAdvanced", []))],
         "ports": [(p["ip"], int(p["external"]), int(p["internal"])) for p in left.pop("ports", [])],
         "mounts": [
@@ -111,6 +112,7 @@ def from_compose(service: dict[str, Any], plan: Plan) -> dict[str, Any]:
         "memory": left.pop("mem_limit"),
         "memory_and_swap": left.pop("memswap_limit"),
         "shm": left.pop("shm_size"),
+        "cpu_shares": left.pop("cpu_shares", None),
         "networks": [plan.networks[key].name for key in left.pop("networks")],
         "ports": [(address.strip("[]"), int(host), int(inner)) for address, host, inner in ports],
         "mounts": [(plan.volumes.get(source, source), target, mode == "ro") for source, target, mode in mounts],

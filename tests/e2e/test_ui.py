@@ -50,6 +50,7 @@ def test_a_wrong_password_is_refused(composed: Stack, browser: Browser) -> None:
 def test_a_run_is_triggered_seen_to_succeed_and_its_log_read(page: Page, composed: Stack, artifacts: Path) -> None:
     """The whole way of a user: trigger a DAG, see it turn green, open a task's log and find the task's own line."""
     page.get_by_role("link", name=DAG, exact=True).click()
+    page.wait_for_url(f"**/dags/{DAG}/**")
     page.get_by_label("Trigger DAG").click()
     page.wait_for_url("**dag_run_id=manual**")
     status = page.locator("tr", has_text=re.compile("^Status")).last

@@ -171,6 +171,18 @@ def test_a_secrets_backend_asks_for_its_parameters(person: Person) -> None:
     assert person.kept("secrets_backend_kwargs").read_text() == '{"prefix": "x"}'
 
 
+def test_a_current_choice_is_the_default_and_a_wrong_one_can_be_mended(person: Person) -> None:
+    """The file's values come first, where the model has them."""
+    path = person.project / "Pulumi.local.yaml"
+    text = "config:\n  airflow-stack:airflow:\n    expose_config: true\n    executor: {}Executor\n"
+    path.write_text(text.format("No"))
+    asked = [key for key in BY_DEFAULT if not key.startswith(("worker", "broker", "flower", "redis"))]
+    person.answers(strokes(asked, airflow_executor=DOWN + ENTER))
+    assert path.read_text() == text.format("Local")
+    person.answers(strokes(asked))
+    assert path.read_text() == text.format("Local")
+
+
 @pytest.mark.parametrize("keys", [STOP, ENTER * 9 + STOP, strokes(BY_DEFAULT, proxy_port="\b1" + ENTER)[:-1] + "n"])
 def test_stopping_changes_nothing(person: Person, keys: str) -> None:
     """Ctrl-C anywhere, or no at the end."""

@@ -1,7 +1,7 @@
 """``airflow celery flower`` with the login that ``AIRFLOW__CELERY__FLOWER_BASIC_AUTH_CMD`` names.
 
-Airflow reads the option before it has loaded those of its providers, and so before it knows that this one may come from a
-command: Flower would start without a login (``airflow.providers.celery.executors.celery_executor``).
+Airflow reads the option before it has loaded those of its providers, and so before it knows that this one may come from
+a command: Flower would start without a login (``airflow.providers.celery.executors.celery_executor``).
 """
 
 from __future__ import annotations

@@ -16,14 +16,14 @@ def on_starting(server: Any) -> None:
     providers_on_starting(server)
 
 
-def pre_fork(server: Any, worker: Any) -> None:
+def pre_fork(_server: Any, _worker: Any) -> None:
     """Freeze the application, which is loaded by now."""
     if not gc.get_freeze_count():
         gc.collect()
     gc.freeze()
 
 
-def post_fork(server: Any, worker: Any) -> None:
+def post_fork(_server: Any, _worker: Any) -> None:
     """Leave the master's database connections alone."""
     from airflow import settings
 

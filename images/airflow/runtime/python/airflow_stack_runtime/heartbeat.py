@@ -47,7 +47,7 @@ def _connect_mysql(url: Any, driver: str, timeout: float) -> Any:
     elif driver == "mysqlconnector":
         import mysql.connector as mysql
     else:
-        import MySQLdb as mysql
+        import MySQLdb as mysql  # noqa: N813
     options = {key: value for key, value in parse_qsl(url.query) if key == "charset"}
     return mysql.connect(
         host=url.hostname,
@@ -72,9 +72,8 @@ def _hostname() -> str:
 
 def _add_site_packages() -> None:
     """Make the drivers importable: the interpreter was started without ``site``, which takes as long as the probe."""
-    home = os.environ.get("VIRTUAL_ENV") or os.path.dirname(os.path.dirname(sys.executable))
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    for root in (home, "/home/airflow/.local"):
+    for root in (os.environ.get("VIRTUAL_ENV"), "/home/airflow/.local"):
         path = f"{root}/lib/{version}/site-packages"
-        if path not in sys.path and os.path.isdir(path):
+        if root and path not in sys.path:
             sys.path.append(path)

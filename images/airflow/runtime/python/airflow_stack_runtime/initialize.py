@@ -57,7 +57,7 @@ def own_folders(uid: int) -> None:
             continue
         say(f"Giving {folder} to user {uid}.")
         for root, names, files in os.walk(folder):
-            for path in (root, *(os.path.join(root, name) for name in (*names, *files))):
+            for path in (root, *(f"{root}/{name}" for name in (*names, *files))):
                 found = os.lstat(path)
                 if found.st_uid != uid or found.st_gid != 0:
                     os.lchown(path, uid, 0)
@@ -87,7 +87,7 @@ def locked_connection(seconds: float) -> Any:
             break
         except DBAPIError as error:
             problem = migrations.explain(error, engine.url)
-            if not isinstance(problem, migrations.DatabaseUnreachable):
+            if not isinstance(problem, migrations.DatabaseUnreachableError):
                 raise problem from None
             if number == 0:
                 say(f"Waiting up to {seconds:.0f} s for the database server.")
@@ -167,7 +167,7 @@ def main() -> None:
             own_folders(uid)
             become(uid)
         # The server may still be starting: Airflow's code is loaded meanwhile.
-        import airflow.providers.fab.auth_manager.cli_commands.utils  # noqa: F401
+        import airflow.providers.fab.auth_manager.cli_commands.utils
         import airflow.utils.db  # noqa: F401
 
         connection = locked_connection(float(os.environ.get("AIRFLOW_STACK_WAIT_SECONDS", "120")))

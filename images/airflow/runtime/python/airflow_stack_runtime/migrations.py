@@ -1,4 +1,4 @@
-"""Which migration the metadata database is at, against the one that the installed Airflow expects. Imports no Airflow."""
+"""Which migration the metadata database is at, and which one the installed Airflow expects. Imports no Airflow."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 LOCK = 7_304_501_220
-"""Advisory lock that an initialization holds while it works. Airflow itself uses 1 and 2. Any number that nobody uses."""
+"""Advisory lock that an initialization holds: any number that nobody uses. Airflow itself uses 1 and 2."""
 
 POLL = 0.3
 """Seconds between two looks at a database that is not ready."""
@@ -26,7 +26,7 @@ class DatabaseError(Exception):
     """The database cannot be used as it is. The message is one sentence for a person, without secrets."""
 
 
-class DatabaseUnreachable(DatabaseError):
+class DatabaseUnreachableError(DatabaseError):
     """Nobody answers yet; waiting may help."""
 
 
@@ -77,7 +77,7 @@ def explain(error: Exception, url: object) -> DatabaseError:
     for signs, meaning in REFUSALS:
         if any(sign in text for sign in signs):
             return DatabaseError(f"{where} {meaning}: check user, password and database name.")
-    return DatabaseUnreachable(f"{where} does not answer ({type(error).__name__}).")
+    return DatabaseUnreachableError(f"{where} does not answer ({type(error).__name__}).")
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -124,10 +124,8 @@ def lock(connection: Connection, seconds: int) -> bool:
         return bool(connection.execute(text(f"SELECT get_lock('airflow_stack_{LOCK}', {seconds})")).scalar())
     if connection.dialect.name != "postgresql":
         return True
-    for _ in attempts(seconds):
-        if connection.execute(text(f"SELECT pg_try_advisory_lock({LOCK})")).scalar():
-            return True
-    return False
+    query = text(f"SELECT pg_try_advisory_lock({LOCK})")
+    return any(connection.execute(query).scalar() for _ in attempts(seconds))
 
 
 def retire_jobs(hostname: str) -> None:
@@ -140,7 +138,7 @@ def retire_jobs(hostname: str) -> None:
 
     with connect().begin() as connection:
         now = "utc_timestamp(6)" if connection.dialect.name == "mysql" else "now()"
-        query = f"UPDATE job SET state = 'failed', end_date = {now} WHERE hostname = :hostname AND state = 'running'"
+        query = f"UPDATE job SET state = 'failed', end_date = {now} WHERE hostname = :hostname AND state = 'running'"  # noqa: S608
         connection.execute(text(query), {"hostname": hostname})
 
 
@@ -175,7 +173,7 @@ def wait_until_migrated(seconds: float) -> None:
                 if revision == head and not initialization_runs(connection):
                     return
                 problem = DatabaseError(
-                    f"The database is at migration {revision or 'none'}, {head} is needed: has the initialization failed?"
+                    f"The database is at migration {revision or 'none'}, {head} is needed: did the initialization fail?"
                 )
         except DBAPIError as error:
             problem = explain(error, engine.url)

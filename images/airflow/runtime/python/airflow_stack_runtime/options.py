@@ -38,7 +38,7 @@ def _output(variable: str, words: list[str]) -> str:
     try:
         if len(words) == 2 and words[0] == "cat":
             return Path(words[1]).read_text().strip()
-        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+        return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as error:
         # Not the error's own text: it may hold what the command printed.
         raise OptionError(f"{variable}_CMD does not work ({type(error).__name__}).") from None

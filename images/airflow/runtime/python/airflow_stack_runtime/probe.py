@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from airflow_stack_runtime.options import option
+from airflow_stack_runtime.options import OptionError, option
 
 TIMEOUT = 8.0
 """Seconds that any single wait may take: less than the ten that a container's health check allows."""
 
 
-class Unhealthy(Exception):
+class UnhealthyError(Exception):
     """Says in one line what is wrong."""
 
 
@@ -37,7 +37,7 @@ def expect_ok(port: int, path: str) -> bytes:
     """Return the body of a page that must answer 200."""
     status, body = http_get(port, path)
     if status != 200:
-        raise Unhealthy(f"port {port}, {path}: HTTP status {status}")
+        raise UnhealthyError(f"port {port}, {path}: HTTP status {status}")
     return body
 
 
@@ -47,7 +47,7 @@ def probe_webserver() -> None:
     prefix = urlsplit(option("webserver", "base_url", "")).path.rstrip("/")
     body = expect_ok(port, f"{prefix}/health")
     if json.loads(body)["metadatabase"]["status"] != "healthy":
-        raise Unhealthy("the webserver does not reach the metadata database")
+        raise UnhealthyError("the webserver does not reach the metadata database")
 
 
 def probe_scheduler() -> None:
@@ -68,9 +68,9 @@ def probe_triggerer() -> None:
     limit = float(option("triggerer", "triggerer_health_check_threshold", "30"))
     age = seconds_since_heartbeat("TriggererJob", TIMEOUT)
     if age is None:
-        raise Unhealthy("no triggerer of this host has registered")
+        raise UnhealthyError("no triggerer of this host has registered")
     if age > limit:
-        raise Unhealthy(f"the triggerer's last heartbeat is {age:.0f} s old, {limit:.0f} s are allowed")
+        raise UnhealthyError(f"the triggerer's last heartbeat is {age:.0f} s old, {limit:.0f} s are allowed")
 
 
 def probe_worker() -> None:
@@ -78,7 +78,7 @@ def probe_worker() -> None:
     from airflow_stack_runtime.ping import ping_worker
 
     if not ping_worker(f"celery@{socket.gethostname()}", option("celery", "broker_url"), TIMEOUT):
-        raise Unhealthy(f"the worker does not answer within {TIMEOUT:.0f} s")
+        raise UnhealthyError(f"the worker does not answer within {TIMEOUT:.0f} s")
 
 
 PROBES: dict[str, Callable[[], None]] = {
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> None:
         PROBES[arguments[0]]()
     except Exception as error:
         # A driver's error may quote the connection string: only what this package raises is shown in full.
-        ours = isinstance(error, (Unhealthy, OSError)) or type(error).__module__.startswith("airflow_stack_runtime")
-        print(f"{arguments[0]}: {error if ours else type(error).__name__}", file=sys.stderr, flush=True)
+        shown = error if isinstance(error, (UnhealthyError, OptionError, OSError)) else type(error).__name__
+        print(f"{arguments[0]}: {shown}", file=sys.stderr, flush=True)
         os._exit(1)
     os._exit(0)
