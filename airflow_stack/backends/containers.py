@@ -5,6 +5,7 @@ Every setting is written out, defaults too, so that both make the same container
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -136,8 +137,7 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
                 _airflow(role, deployment, config, machine, built["airflow"], name, (*data, "init"), suffix)
             )
     containers.append(_proxy(config, built["proxy"], name))
-    host = "localhost" if config.target.bind_address in ("127.0.0.1", "::1", "0.0.0.0") else config.target.bind_address  # noqa: S104 - compared, not bound
-    url = f"http://{host}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
+    url = f"http://{_host(config.target.bind_address)}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
     return Plan(
         containers=tuple(containers),
         networks=networks,
@@ -150,6 +150,14 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
         url=url,
         flower_url=f"{url}{config.flower.url_prefix}/" if config.flower.enabled else None,
     )
+
+
+def _host(address: str) -> str:
+    """Of a URL that reaches this address from this machine."""
+    ip = ipaddress.ip_address(address)
+    if ip.is_loopback or ip.is_unspecified:
+        return "localhost"
+    return f"[{ip}]" if ip.version == 6 else str(ip)
 
 
 def name_prefix(config: StackConfig) -> str:

@@ -56,7 +56,7 @@ def images(config: StackConfig, machine: Machine) -> dict[str, Image]:
 def _image(name: str, config: StackConfig, machine: Machine) -> Image:
     version = config.airflow.version
     base = _debian_base(name, machine) if machine.origin == "debian" else None
-    args = {"BASE": base.tag if base else _upstream(name, version)}
+    args = {"BASE": base.tag if base else upstream(name, config)}
     if name == "airflow":
         args |= {
             "AIRFLOW_VERSION": version,
@@ -71,8 +71,10 @@ def _debian_base(name: str, machine: Machine) -> Image:
     return _tagged(f"debian-{name}", context, {"DEBIAN": DEBIAN_ROOT}, None, "bookworm")
 
 
-def _upstream(name: str, version: str) -> str:
-    return VERSIONS[version].upstream_image if name == "airflow" else UPSTREAM[name]
+def upstream(name: str, config: StackConfig) -> str:
+    """The published image that an image of origin ``registry`` stands on."""
+    image = VERSIONS[config.airflow.version].upstream_image if name == "airflow" else UPSTREAM[name]
+    return f"{config.target.registry}/{image}" if config.target.registry else image
 
 
 def _tagged(name: str, context: Path, args: dict[str, str], base: Image | None, version: str) -> Image:

@@ -37,7 +37,7 @@ class Machine:
     def of(cls, config: StackConfig, program: Path, stack: str) -> Machine:
         """Read this machine, without a network and without Docker."""
         program = program.resolve()
-        project = (program / config.target.project_dir).resolve()
+        project = (program / Path(config.target.project_dir).expanduser()).resolve()
         uid = config.target.uid
         if uid is None:
             uid = os.getuid() or AIRFLOW_UID

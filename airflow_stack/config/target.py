@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from airflow_stack.config.types import BindAddress, Prefix, Section
+from airflow_stack.config.types import BindAddress, Prefix, RegistryHost, Section
 
 
 def _directory(value: str) -> str:
@@ -47,6 +47,11 @@ class LocalTarget(Section):
         "auto",
         description="What images are built on: the published upstream images (registry), or Debian's packages and PyPI"
         " alone (debian). auto: registry where one is reached, else debian; decided once for a machine.",
+    )
+    registry: RegistryHost = Field(
+        "",
+        description="Registry that serves the upstream images instead of their own: a mirror or a pull-through cache.",
+        examples=["registry.example.com:5000/mirror"],
     )
     throw_away: bool = Field(
         False, description="Delete the data volumes with the stack. By default data outlives `pulumi destroy`."

@@ -72,6 +72,16 @@ PythonPath = Annotated[
     ),
 ]
 
+# Host, optional port and path of a container registry, as it stands before an image's name.
+RegistryHost = Annotated[
+    str,
+    _matches(
+        r"([a-z0-9.-]{1,200}(:[0-9]{1,5})?(/[a-z0-9._-]{1,100}){0,5})?",
+        "must be a registry's host, with an optional port and path, without https:// and without a slash at the end",
+    ),
+    Field(examples=["registry.example.com:5000"]),
+]
+
 UrlPrefix = Annotated[
     str,
     _matches(r"/[A-Za-z0-9_-]{1,30}", "must be / and 1 to 30 letters, digits, _ or -"),

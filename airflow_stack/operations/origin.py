@@ -6,7 +6,7 @@ from pathlib import Path
 
 from docker.errors import APIError, DockerException
 
-from airflow_stack.airflow.versions import VERSIONS
+from airflow_stack.backends.images import upstream
 from airflow_stack.backends.machine import ORIGIN_FILE, Origin
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.docker_engine import client
@@ -17,7 +17,7 @@ def settle(config: StackConfig, program: Path, say: Say) -> None:
     """Where config says ``auto`` and nothing is recorded: registry if the engine reaches one, else debian."""
     if config.target.image_origin != "auto" or (program / ORIGIN_FILE).exists():
         return
-    origin: Origin = "registry" if _reaches_registry(VERSIONS[config.airflow.version].upstream_image) else "debian"
+    origin: Origin = "registry" if _reaches_registry(upstream("airflow", config)) else "debian"
     if origin == "debian":
         say(
             "no container registry is reached: images are built from Debian's packages and PyPI alone."

@@ -100,6 +100,7 @@ def from_compose(service: dict[str, Any], plan: Plan) -> dict[str, Any]:
     command = left.pop("command", None)
     mounts = [unescaped(volume).rsplit(":", 2) for volume in left.pop("volumes", [])]
     ports = [port.rsplit(":", 2) for port in left.pop("ports", [])]
+    assert all(address.startswith("[") == (":" in address) for address, _, _ in ports), "IPv6 stands in brackets"
     found = {
         "name": left.pop("container_name"),
         "hostname": left.pop("hostname"),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import runpy
+from pathlib import Path
 
 import pulumi
 import pytest
 
-from backends.recorder import PROGRAM, STACK, Recorder, RecordingMonitor
+from airflow_stack.airflow import describe
+from airflow_stack.backends.containers import plan
+from airflow_stack.backends.machine import Machine
+from airflow_stack.config import StackConfig
+from backends.recorder import PROGRAM, STACK, Recorder, RecordingMonitor, machine
 
 CONFIG = {"airflow-stack:worker": '{"count": 3}', "airflow-stack:hardened": "true", "docker:host": "unix:///x"}
 
@@ -57,3 +62,25 @@ def test_bad_config_ends_a_preview_with_one_clear_error(
     assert message in str(caught.value)
     assert "bad config in Pulumi.local.yaml: 1 problem; nothing was changed" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("127.0.0.1", "http://localhost:8080"),
+        ("::", "http://localhost:8080"),
+        ("192.0.2.7", "http://192.0.2.7:8080"),
+        ("2001:db8::7", "http://[2001:db8::7]:8080"),
+    ],
+)
+def test_the_address_is_one_that_a_browser_takes(address: str, url: str, tmp_path: Path) -> None:
+    """Rule: the URL that `up` prints can be opened on this machine, whatever address is bound."""
+    config = StackConfig.model_validate({"target": {"bind_address": address}})
+    assert plan(config, describe(config), machine(tmp_path)).url == url
+
+
+def test_a_home_directory_is_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: ~/airflow is in the user's home, not a folder named ~."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    config = StackConfig.model_validate({"target": {"project_dir": "~/airflow"}})
+    assert Machine.of(config, tmp_path / "program", "local").project == tmp_path / "airflow"

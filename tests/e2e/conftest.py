@@ -25,6 +25,7 @@ ORDER = (
     "test_ui",
     "test_faults",
     "test_secrets",
+    "test_registry",
     "test_pulumi",
     "test_config_changes",
     "test_pulumi_life",
@@ -47,11 +48,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.is_relative_to(here)]
     for item in ours:
         item.add_marker(pytest.mark.docker)
-    ordered = sorted(ours, key=lambda item: ORDER.index(item.path.stem))
+    ordered = sorted(ours, key=lambda item: (_needs_pulumi_stack(item), ORDER.index(item.path.stem)))
     items[:] = [item for item in items if item not in ours] + ordered
     for item in ours:
         if item.get_closest_marker("engine") and shutil.which("pulumi") is None:
             item.add_marker(pytest.mark.skip(reason="the Pulumi CLI is not on PATH"))
+
+
+def _needs_pulumi_stack(item: pytest.Item) -> bool:
+    """Whether the shared stack has gone over to Pulumi when this test runs."""
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    return "pulumied" in getattr(item, "fixturenames", ()) or parameters.get("running") == "pulumi"
 
 
 @pytest.fixture(scope="session")
