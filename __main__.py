@@ -26,7 +26,7 @@ def wait(created: Plan) -> None:
 
 
 with clear_errors():
-    config, secrets = load()
+    config, secrets = load(program)
     updating = not pulumi.runtime.is_dry_run()  # a preview asks neither Docker nor a network
     if updating:
         origin.settle(config, program, say)

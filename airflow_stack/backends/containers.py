@@ -183,7 +183,7 @@ def _airflow(
         # Docker's own variable: DockerOperator and the Docker client follow it without an argument.
         environment |= {"DOCKER_HOST": f"tcp://{name}docker-socket-proxy:2375"}
     if role.one_shot:
-        environment |= {"AIRFLOW_STACK_UID": str(machine.uid), "AIRFLOW_STACK_GID": str(config.target.gid)}
+        environment |= {"AIRFLOW_STACK_UID": str(machine.uid)}
     published = {"webserver": config.webserver.port, "flower": config.flower.port}.get(role.name)
     ports = (PublishedPort(published, role.port),) if published and role.port else ()
     return Container(

@@ -43,8 +43,9 @@ class StackSecrets(pulumi.ComponentResource):
             value = self._generate(name, secret.key, secret.kind)
             chosen = known.get(secret.key) or kept.get(secret.key)
             values[secret.key] = pulumi.Output.secret(chosen) if chosen else value
-        for key in known.keys() - values.keys():
-            values[key] = pulumi.Output.secret(known[key])
+        for key, chosen in (kept | known).items():
+            if key not in values:
+                values[key] = pulumi.Output.secret(chosen)
         self.values = pulumi.Output.secret(pulumi.Output.all(**values))
 
         def written(resolved: dict[str, str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from airflow_stack.config import StackConfig
+from airflow_stack.config.load import secrets_directory
 
 Origin = Literal["registry", "debian"]
 
@@ -45,7 +46,7 @@ class Machine:
             docker_gid = DOCKER_SOCKET.stat().st_gid
         except OSError:
             docker_gid = 0
-        return cls(program, project, program / ".airflow-stack" / stack / "secrets", uid, docker_gid,
+        return cls(program, project, secrets_directory(program, stack), uid, docker_gid,
                    image_origin(config, program))  # fmt: skip
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pulumi
 from pulumi.runtime import config as runtime
 
+from airflow_stack.backends import secret_files
 from airflow_stack.config import Secrets, StackConfig, parse
-from airflow_stack.config.load import raw_from_pulumi
+from airflow_stack.config.load import raw_from_pulumi, secrets_directory
 from airflow_stack.errors import StackError
 
 
-def load() -> tuple[StackConfig, Secrets]:
+def load(program: Path) -> tuple[StackConfig, Secrets]:
     """The validated config of the selected stack. Raises ConfigError before any resource is registered."""
     # pulumi.Config reads single keys; a key that nobody knows must be an error, so all of them are read.
     values = runtime.CONFIG.get() or runtime.get_config_env()
     secret_keys = {key for key in values if runtime.is_config_secret(key)}
     stack = pulumi.get_stack()
-    return parse(*raw_from_pulumi(values, secret_keys), stack, f"Pulumi.{stack}.yaml")
+    kept = secret_files.kept(secrets_directory(program, stack))
+    return parse(*raw_from_pulumi(values, secret_keys), stack, f"Pulumi.{stack}.yaml", kept)
 
 
 @contextmanager

@@ -19,9 +19,9 @@ from airflow_stack.airflow.secrets import (
     GeneratedSecret,
     fernet_key,
 )
+from airflow_stack.config.load import VALUES
 
-# Generated and given values are kept under their config keys in here, what containers read beside it.
-VALUES = "values"
+__all__ = ["VALUES", "generate", "kept", "write"]
 
 
 def kept(directory: Path) -> dict[str, str]:

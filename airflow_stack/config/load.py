@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,17 @@ from airflow_stack.config.stack import StackConfig
 # Stands for a value that Pulumi keeps encrypted in the stack file: it is set, and can't be read there.
 ENCRYPTED = object()
 
+VALUES = "values"
 
-def parse(raw: Mapping[str, Any], secret_keys: set[str], stack: str, source: str = "") -> tuple[StackConfig, Secrets]:
+
+def parse(
+    raw: Mapping[str, Any], secret_keys: set[str], stack: str, source: str = "", kept: Collection[str] = ()
+) -> tuple[StackConfig, Secrets]:
     """Validate a stack's config.
 
     ``raw`` maps keys under the namespace to values (mappings, scalars, or ENCRYPTED); ``secret_keys`` are those that
-    Pulumi holds encrypted. Raises ConfigError with every problem that was found.
+    Pulumi holds encrypted; ``kept`` are secrets that the machine holds itself. Raises ConfigError with every problem
+    that was found.
     """
     misplaced = _misplaced_secrets(raw, secret_keys, stack)
     problems = [*misplaced.values()]
@@ -49,10 +54,15 @@ def parse(raw: Mapping[str, Any], secret_keys: set[str], stack: str, source: str
     except ValidationError as error:
         problems += secret_problems(error, stack)
     if config is not None and not misplaced:
-        problems += [*_missing_secrets(config, raw, stack), *_unused_secrets(config, raw, stack)]
+        problems += [*_missing_secrets(config, {*raw, *kept}, stack), *_unused_secrets(config, raw, stack)]
     if problems or config is None:
         raise ConfigError(problems, source)
     return config, secrets
+
+
+def secrets_directory(program: Path, stack: str) -> Path:
+    """Where this machine keeps the secret files of a stack; values by config key are in its folder ``VALUES``."""
+    return program / ".airflow-stack" / stack / "secrets"
 
 
 def read_stack_file(directory: Path, stack: str) -> tuple[StackConfig, set[str]]:
@@ -70,7 +80,8 @@ def read_stack_file(directory: Path, stack: str) -> tuple[StackConfig, set[str]]
     except OSError as error:
         raise ConfigError([Problem("", f"can't be read: {error.strerror}")], path.name) from None
     raw, secret_keys = raw_from_yaml(text, path.name)
-    config, _ = parse(raw, secret_keys, stack, path.name)
+    kept = {file.name for file in (secrets_directory(directory, stack) / VALUES).glob("*")}
+    config, _ = parse(raw, secret_keys, stack, path.name, kept)
     return config, secret_keys & set(SECRET_KEYS)
 
 
@@ -173,7 +184,7 @@ def _holds_encrypted(value: Any) -> bool:
     return isinstance(value, list) and any(map(_holds_encrypted, value))
 
 
-def _missing_secrets(config: StackConfig, raw: Mapping[str, Any], stack: str) -> list[Problem]:
+def _missing_secrets(config: StackConfig, known: Collection[str], stack: str) -> list[Problem]:
     needed = {
         "database_url": config.database.kind == "external",
         "broker_url": config.celery and config.broker.kind == "external",
@@ -182,7 +193,7 @@ def _missing_secrets(config: StackConfig, raw: Mapping[str, Any], stack: str) ->
         Problem(key, f"is required by {key.removesuffix('_url')}.kind: external", secret_example(key),
                 set_command(stack, key, secret=True))
         for key, is_needed in needed.items()
-        if is_needed and key not in raw
+        if is_needed and key not in known
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from airflow_stack.airflow.secrets import files, generated
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import Plan, name_prefix, plan
-from airflow_stack.backends.labels import MANAGED_BY, STACK
+from airflow_stack.backends.labels import MANAGED_BY, SERVICE, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
@@ -115,9 +115,12 @@ def _remove_rest(planned: Plan, stack: str, say: Say) -> None:
     """What no tool's state knows: a Compose stack, or what an interrupted run has left."""
     label: dict[str, str | list[str] | bool] = {"label": f"{STACK}={stack}"}
     containers = client().containers.list(all=True, filters=label)
-    with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
-        for name in pool.map(_remove, containers):
-            say(f"removed {name}")
+    data = [container for container in containers if container.labels.get(SERVICE) in ("postgres", "redis")]
+    # The data stores last: a worker without its broker does not find the end of its own shutdown.
+    for group in ([container for container in containers if container not in data], data):
+        with ThreadPoolExecutor(max_workers=max(1, len(group))) as pool:
+            for name in pool.map(_remove, group):
+                say(f"removed {name}")
     for network in client().networks.list(filters=label):
         network.remove()
     if not planned.keep_data:
@@ -131,7 +134,7 @@ def _remove_rest(planned: Plan, stack: str, say: Say) -> None:
 def _remove(container: DockerContainer) -> str:
     """Stop it as it wants to be stopped, workers after their tasks, and remove it."""
     with suppress(NotFound):
-        container.stop()
+        container.stop(timeout=container.attrs["Config"].get("StopTimeout") or 30)
         container.remove(force=True)
     return str(container.name)
 

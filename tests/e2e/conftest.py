@@ -137,6 +137,7 @@ def composed(_composed: None, shared: Shared) -> Stack:
 def _pulumied(_composed: None, shared: Shared) -> None:
     """Where Compose was: same names, ports and data."""
     stack = shared.stack
+    stack.api().call("POST", "/variables", {"key": "by_compose", "value": "forty-two"})
     shared.refused = stack.cli("up", "-s", stack.name).output
     stack.down()
     stack.up()

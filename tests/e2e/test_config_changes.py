@@ -17,13 +17,14 @@ WORKERS = {"worker-1", "worker-2"}
 AIRFLOW = {"init", "webserver", "scheduler", "triggerer", "flower", *WORKERS}
 EVERY = AIRFLOW | {"postgres", "redis", "docker-socket-proxy", "proxy"}
 
+# The scheduler sends no more tasks than the workers have slots for, so it depends on how many they are.
 # Change of the stack file; the containers that depend on it; networks and volumes that do.
 CHANGES: dict[str, tuple[Config, set[str], set[str]]] = {
-    "one worker more": ({"worker": {"count": 3}}, {"worker-3"}, set()),
-    "worker concurrency": ({"worker": {"concurrency": 3}}, WORKERS, set()),
+    "one worker more": ({"worker": {"count": 3}}, {"worker-3", "scheduler"}, set()),
+    "worker concurrency": ({"worker": {"concurrency": 3}}, {"scheduler", *WORKERS}, set()),
     "memory of the scheduler": ({"scheduler": {"memory": 800}}, {"scheduler"}, set()),
     "memory of the database": ({"database": {"memory": 400}}, {"postgres"}, set()),
-    "webserver workers": ({"webserver": {"workers": 2}}, {"webserver"}, set()),
+    "webserver workers": ({"webserver": {"workers": 3}}, {"webserver"}, set()),
     "triggers at a time": ({"triggerer": {"capacity": 10}}, {"triggerer"}, set()),
     "port of the proxy": ({"proxy": {"port": free_port()}}, {"proxy"}, set()),
     "no Flower": ({"flower": {"enabled": False}}, {"flower", "proxy"}, set()),

@@ -183,7 +183,11 @@ def test_a_current_choice_is_the_default_and_a_wrong_one_can_be_mended(person: P
     assert path.read_text() == text.format("Local")
 
 
-@pytest.mark.parametrize("keys", [STOP, ENTER * 9 + STOP, strokes(BY_DEFAULT, proxy_port="\b1" + ENTER)[:-1] + "n"])
+@pytest.mark.parametrize(
+    "keys",
+    [STOP, ENTER * 9 + STOP, strokes(BY_DEFAULT, proxy_port=CLEAR + "81" + ENTER)[:-1] + "n"],
+    ids=["at the first question", "halfway", "at the last"],
+)
 def test_stopping_changes_nothing(person: Person, keys: str) -> None:
     """Ctrl-C anywhere, or no at the end."""
     with pytest.raises(OperationError, match="stopped; nothing was changed"):

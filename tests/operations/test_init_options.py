@@ -158,6 +158,11 @@ def test_another_kind_drops_the_keys_that_it_lacks(run: Run, project: Path) -> N
         (["--set", "worker.count"], "takes KEY=VALUE"),
         (["--set", "flower.enabled=true", "--set", "flower.port=8080"], "are both 8080"),
         (["--set", "database.kind=external"], "--secret database_url=-"),
+        (
+            ["--set", "database.port=5433", "--set", "database.kind=external", "--secret", "database_url=@url"],
+            "database.port: there is no such key; it belongs to another kind",
+        ),
+        (["--set", "worker.count=3", "--set", "airflow.executor=LocalExecutor"], "worker has no effect"),
         (["--set", f"admin_password={SECRET}"], "is a secret"),
         (["--secret", f"admin_password={SECRET}"], "can't be given on the command line"),
         (["--secret", "admin_password=@/does/not/exist"], "can't be read"),
