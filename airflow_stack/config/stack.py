@@ -48,7 +48,8 @@ class StackConfig(Section):
     hardened: bool = Field(
         False,
         description="Production hardening: no migration and no user creation at start, configuration shown without"
-        " sensitive values at most, no examples, and the database's bootstrap credentials dropped.",
+        " sensitive values at most, no examples, and the database's bootstrap credentials dropped. For a stack that has"
+        " been up: a new database needs what this takes away.",
     )
 
     @model_validator(mode="after")

@@ -143,11 +143,19 @@ class PulumiCli:
 
     def _run(self, arguments: list[str], what: str, *, quiet: bool = False) -> None:
         command = [self.command, *arguments, "--non-interactive" if not sys.stdout.isatty() else "--color=auto"]
-        result = subprocess.run(
-            command, cwd=self.program, env=self.environment, check=False, capture_output=quiet, text=True
-        )
-        if result.returncode != 0:
-            detail = f": {result.stderr.strip()}" if quiet else ""
+        errors = subprocess.PIPE if quiet else None
+        with subprocess.Popen(
+            command, cwd=self.program, env=self.environment, stdout=errors, stderr=errors, text=True
+        ) as process:
+            try:
+                _, stderr = process.communicate()
+            except KeyboardInterrupt:
+                # Ctrl-C reaches Pulumi too, which finishes what it is creating and releases its lock; killed before
+                # that, as subprocess.run would, it leaves both. A second Ctrl-C ends this wait.
+                process.wait()
+                raise
+        if process.returncode != 0:
+            detail = f": {stderr.strip()}" if quiet else ""
             raise OperationError(
                 f"{what} failed{detail}; the reason stands above. Mend it and run the same command again."
             )

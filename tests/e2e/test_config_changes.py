@@ -17,29 +17,24 @@ WORKERS = {"worker-1", "worker-2"}
 AIRFLOW = {"init", "webserver", "scheduler", "triggerer", "flower", *WORKERS}
 EVERY = AIRFLOW | {"postgres", "redis", "docker-socket-proxy", "proxy"}
 
-# The scheduler sends no more tasks than the workers have slots for, so it depends on how many they are.
-# Change of the stack file; the containers that depend on it; networks and volumes that do.
+# Change of the stack file; the containers that depend on it; networks and volumes that do. The scheduler sends no more
+# tasks than the workers have slots for, so it depends on how many they are.
 CHANGES: dict[str, tuple[Config, set[str], set[str]]] = {
     "one worker more": ({"worker": {"count": 3}}, {"worker-3", "scheduler"}, set()),
     "worker concurrency": ({"worker": {"concurrency": 3}}, {"scheduler", *WORKERS}, set()),
     "memory of the scheduler": ({"scheduler": {"memory": 800}}, {"scheduler"}, set()),
-    "memory of the database": ({"database": {"memory": 400}}, {"postgres"}, set()),
     "webserver workers": ({"webserver": {"workers": 3}}, {"webserver"}, set()),
-    "triggers at a time": ({"triggerer": {"capacity": 10}}, {"triggerer"}, set()),
     "port of the proxy": ({"proxy": {"port": free_port()}}, {"proxy"}, set()),
     "no Flower": ({"flower": {"enabled": False}}, {"flower", "proxy"}, set()),
-    "prefix of Flower": ({"flower": {"url_prefix": "/celery"}}, {"flower", "proxy"}, set()),
     "no socket proxy": ({"docker_socket_proxy": {"enabled": False}}, {"docker-socket-proxy", *WORKERS}, {"docker"}),
     "an Airflow option": ({"airflow": {"options": {"core": {"default_timezone": "CET"}}}}, AIRFLOW, set()),
     "a Python requirement": ({"airflow": {"extra_requirements": ["tabulate"]}}, AIRFLOW, set()),
     "e-mail of the admin": ({"admin": {"email": "me@example.com"}}, {"init"}, set()),
     "log rotation": ({"target": {"logs": {"max_size": 5}}}, EVERY, set()),
-    "data not kept": ({"target": {"throw_away": True}}, set(), set()),
 }
 SECRET_CHANGES = {
     "redis_password": {"redis", *AIRFLOW},
     "flower_password": {"flower"},
-    "webserver_secret_key": AIRFLOW,
 }
 
 

@@ -122,7 +122,6 @@ def test_an_interrupted_up_is_mended_by_the_next(stack: Stack, how: str) -> None
             process.wait()
         stack.session.ended(process)
     assert code != 0
-    assert "Traceback" not in log.read_text(), log.read_text()
     stack.up()
     assert stack.unhealthy() == []
     assert Pulumi(stack).preview().touched == {}

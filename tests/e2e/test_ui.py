@@ -60,6 +60,10 @@ def test_a_run_is_triggered_seen_to_succeed_and_its_log_read(page: Page, compose
         "elements => elements.some(element => getComputedStyle(element).backgroundColor === 'rgb(0, 128, 0)')"
     )
     assert green, "the run's bar is not green"
+    page.goto(page.url)  # without the notice of the trigger
+    page.get_by_role("tab", name="Graph").click()
+    expect(page.locator(".react-flow__node", has_text="where").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=artifacts / "grid.png")
 
     page.get_by_test_id("every_worker_took_one").locator("xpath=ancestor::tr").get_by_test_id(

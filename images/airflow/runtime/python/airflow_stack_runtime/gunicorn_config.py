@@ -8,23 +8,14 @@ from typing import Any
 from airflow.www.gunicorn_config import on_starting as providers_on_starting
 from airflow.www.gunicorn_config import post_worker_init
 
-__all__ = ["on_starting", "post_fork", "post_worker_init", "pre_fork"]
+__all__ = ["on_starting", "post_worker_init", "pre_fork"]
 
 
 def on_starting(server: Any) -> None:
-    """Load what the workers share, then freeze it: a collection in a worker must not copy the master's pages."""
+    """Load the providers, which the workers share."""
     providers_on_starting(server)
 
 
 def pre_fork(_server: Any, _worker: Any) -> None:
-    """Freeze the application, which is loaded by now."""
-    if not gc.get_freeze_count():
-        gc.collect()
+    """Freeze the application, which is loaded by now: a collection in a worker must not copy the master's pages."""
     gc.freeze()
-
-
-def post_fork(_server: Any, _worker: Any) -> None:
-    """Leave the master's database connections alone."""
-    from airflow import settings
-
-    settings.engine.dispose(close=False)

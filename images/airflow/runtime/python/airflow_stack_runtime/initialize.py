@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -119,42 +120,79 @@ def migrate(revision: str | None) -> None:
         db.synchronize_log_template()
         return
     say(f"Migrating the database from {revision or 'nothing'} to {head}.")
-    providers_configuration_loaded(db.upgradedb)()
+    try:
+        providers_configuration_loaded(db.upgradedb)()
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        raise InitializationError(f"the migration did not succeed ({type(error).__name__}, see above).") from None
 
 
-def synchronize_permissions_and_admin() -> None:
-    """Create Airflow's own roles and their permissions, then the first administrator."""
+def synchronize_permissions() -> None:
+    """Create Airflow's own roles and permissions, if the webserver is told not to do so at its start."""
+    from airflow.configuration import conf
+
+    if conf.getboolean("fab", "update_fab_perms", fallback=True):
+        return
     from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 
     with get_application_builder() as builder:
-        manager = builder.sm
-        if is_true("AIRFLOW_STACK_CREATE_ADMIN"):
-            create_admin(manager)
+        builder.add_permissions(update_perms=True)
+        builder.sm.sync_roles()
 
 
-def create_admin(manager: Any) -> None:
-    """Create the administrator, or set the password of one who exists if that is asked for."""
+def create_admin() -> None:
+    """Create the administrator, or set the password of one who exists if that is asked for.
+
+    Written to the tables that ``airflow users create`` writes to: that builds the whole web application first, for a
+    second in which all other containers wait. The webserver fills the role with permissions when it starts.
+    """
+    from airflow.providers.fab.auth_manager.models import Role, User
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+    from sqlalchemy.exc import IntegrityError
+    from werkzeug.security import generate_password_hash
+
     username = os.environ.get("AIRFLOW_STACK_ADMIN_USERNAME", "admin")
-    user = manager.find_user(username=username)
-    reset = is_true("AIRFLOW_STACK_RESET_ADMIN_PASSWORD")
-    if user and not reset:
+    with create_session() as session:
+        exists = session.scalar(select(User.id).where(User.username == username))
+    if exists and not is_true("AIRFLOW_STACK_RESET_ADMIN_PASSWORD"):
         say(f"The user {username} exists and is left as it is.")
         return
     path = SECRETS / "admin_password"
     password = path.read_text().strip() if path.is_file() else ""
     if not password:
         raise InitializationError(f"{path} is missing or empty: the administrator needs a password.")
-    if user:
-        manager.reset_password(user.id, password)
+    if exists:
+        reset_password(exists, password)
         say(f"The password of {username} is set anew.")
         return
-    names = (
-        os.environ.get(f"AIRFLOW_STACK_ADMIN_{part}", default)
-        for part, default in (("FIRSTNAME", "Airflow"), ("LASTNAME", "Admin"), ("EMAIL", "admin@example.com"))
-    )
-    if not manager.add_user(username, *names, manager.find_role("Admin"), password):
-        raise InitializationError(f"The user {username} could not be created: is the e-mail address another user's?")
+    try:
+        with create_session() as session:
+            role = session.scalar(select(Role).where(Role.name == "Admin")) or Role(name="Admin")
+            session.add(
+                User(
+                    username=username,
+                    first_name=os.environ.get("AIRFLOW_STACK_ADMIN_FIRSTNAME", "Airflow"),
+                    last_name=os.environ.get("AIRFLOW_STACK_ADMIN_LASTNAME", "Admin"),
+                    email=os.environ.get("AIRFLOW_STACK_ADMIN_EMAIL", "admin@example.com"),
+                    active=True,
+                    password=generate_password_hash(password),
+                    roles=[role],
+                )
+            )
+    except IntegrityError:
+        raise InitializationError(
+            f"The user {username} could not be created: is the e-mail address another user's?"
+        ) from None
     say(f"The user {username} is created.")
+
+
+def reset_password(user: int, password: str) -> None:
+    """Set a user's password, and end the sessions that were opened with the old one."""
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
+
+    with get_application_builder() as builder:
+        builder.sm.reset_password(user, password)
 
 
 def main() -> None:
@@ -167,14 +205,16 @@ def main() -> None:
             own_folders(uid)
             become(uid)
         # The server may still be starting: Airflow's code is loaded meanwhile.
-        import airflow.providers.fab.auth_manager.cli_commands.utils
+        import airflow.providers.fab.auth_manager.models
         import airflow.utils.db  # noqa: F401
 
         connection = locked_connection(float(os.environ.get("AIRFLOW_STACK_WAIT_SECONDS", "120")))
         revision = migrations.current_revision(connection)
         migrations.check_not_newer(revision)
         migrate(revision)
-        synchronize_permissions_and_admin()
+        synchronize_permissions()
+        if is_true("AIRFLOW_STACK_CREATE_ADMIN"):
+            create_admin()
         connection.close()
     except (InitializationError, migrations.DatabaseError, OptionError) as error:
         sys.exit(f"The initialization failed: {error}")

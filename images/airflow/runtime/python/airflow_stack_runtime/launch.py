@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 
-from airflow_stack_runtime import migrations
+from airflow_stack_runtime import forks, migrations
 from airflow_stack_runtime.options import OptionError
 
 MODULES = {
@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> None:
         migrations.retire_jobs(get_hostname())
     except (migrations.DatabaseError, OptionError) as error:
         sys.exit(f"{arguments[0]} does not start: {error}")
+    forks.forget_connections_in_forks()
     # What is loaded now stays for ever. Frozen, the collector of a forked child does not write into it, so that the
     # pages stay shared between all processes of the container.
     gc.collect()
@@ -47,6 +48,10 @@ def main(arguments: list[str]) -> None:
         from airflow_stack_runtime import webserver
 
         webserver.main()
+    if arguments[0] == "scheduler":
+        from airflow_stack_runtime import scheduler
+
+        scheduler.adapt_sleep()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import os
 from typing import Any
 
 MODULES = (
@@ -77,12 +76,4 @@ def keep_engine() -> None:
         if pool_class is not None or not disable_connection_pool:
             reconfigure(disable_connection_pool=disable_connection_pool, pool_class=pool_class)
 
-    inherited: list[Any] = []
-
-    def forget_connections() -> None:
-        # Kept, because a driver may tell the server good-bye when the object goes, over the parent's connection.
-        inherited.append(settings.engine.pool)
-        settings.engine.dispose(close=False)
-
     settings.reconfigure_orm = reconfigure_orm
-    os.register_at_fork(after_in_child=forget_connections)
