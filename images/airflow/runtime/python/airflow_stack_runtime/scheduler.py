@@ -32,6 +32,8 @@ class IdleSleep:
 
     def __get__(self, runner: Any, _owner: type | None = None) -> float:
         """Return how long the loop may sleep now."""
+        if runner is None:
+            return self.configured
         tasks = set()
         for executor in runner.job.executors:
             tasks.update(executor.running, executor.queued_tasks)
