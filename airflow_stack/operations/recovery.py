@@ -56,13 +56,20 @@ def _is_held(lock: Path) -> bool:
     """Whether the process that took the lock still runs; one of another machine may."""
     try:
         owner = json.loads(lock.read_text(encoding="utf-8"))
-        if owner["hostname"] != socket.gethostname():
-            return True
-        os.kill(int(owner["pid"]), 0)
+        return owner["hostname"] != socket.gethostname() or _is_pulumi(int(owner["pid"]))
     except FileNotFoundError:
-        return False
+        return False  # released meanwhile
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+
+
+def _is_pulumi(pid: int) -> bool:
+    """Whether that process lives and may be Pulumi: ids are used again, and a zombie has no command line left."""
+    try:
+        os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, ValueError, KeyError):
+    except PermissionError:
         return True
-    return True
+    command = Path(f"/proc/{pid}/cmdline")
+    return not command.exists() or b"pulumi" in command.read_bytes()

@@ -7,8 +7,8 @@ from typing import Any
 
 # Never the same twice, whoever creates the container.
 PASSING = {"Id", "Created", "State", "RestartCount", "GraphDriver", "LogPath", "ResolvConfPath", "HostnamePath",
-           "HostsPath", "SandboxID", "SandboxKey", "EndpointID", "NetworkID", "Gateway", "IPAddress", "MacAddress",
-           "DNSNames", "ExecIDs"}  # fmt: skip
+           "HostsPath", "SandboxID", "SandboxKey", "EndpointID", "NetworkID", "Gateway", "IPAddress", "IPPrefixLen",
+           "MacAddress", "DNSNames", "ExecIDs"}  # fmt: skip
 
 # Two ways to write one thing: how each tool says "nothing" or "the default". Nothing else may differ.
 TOLERATED = {

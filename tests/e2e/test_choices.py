@@ -1,0 +1,124 @@
+"""What a config may choose instead of the defaults: external database, secrets backend, hardening."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from e2e.session import Session, free_port, poll
+from e2e.stack import Stack, docker
+
+PASSWORD = "S3cret-of-the-external.server~1"
+VARIABLE = "from_the_secrets_backend"
+DAG = f'''
+import pendulum
+from airflow.decorators import dag, task
+from airflow.models import Variable
+
+@dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1), is_paused_upon_creation=False)
+def reads_a_variable():
+    @task
+    def read():
+        assert Variable.get("{VARIABLE}") == "found"
+    read()
+
+reads_a_variable()
+'''
+
+
+@dataclass(frozen=True)
+class Server:
+    """A PostgreSQL server that is no part of any stack, at an address that containers of every network reach."""
+
+    container: str
+    address: str
+    port: int
+
+    def run(self, sql: str) -> str:
+        return docker("exec", "-i", self.container, "psql", "-U", "postgres", "-v", "ON_ERROR_STOP=1", given=sql)
+
+
+@pytest.fixture
+def server(_composed: None, session: Session, tmp_path: Path) -> Iterator[Server]:
+    """Made of the stack's own image, which the shared stack has built."""
+    subnet = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Subnet}}").strip()
+    gateway = str(ipaddress.ip_network(subnet)[1])  # the host's own address there, which every network can reach
+    name, port = session.new_name(), free_port()
+    image = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=airflow-stack/postgres")
+    secret = tmp_path / "superuser"
+    secret.write_text("unused-by-the-test")
+    docker(
+        "run", "--detach", "--name", name, "--label", f"airflow-stack.stack={name}", "--publish",
+        f"{gateway}:{port}:5432", "--volume", f"{secret}:/secret:ro", "--env", "POSTGRES_PASSWORD_FILE=/secret",
+        "--env", "AIRFLOW_USER=unused", "--env", "AIRFLOW_DATABASE=unused", "--env", "AIRFLOW_PASSWORD_FILE=/secret",
+        image.split()[0], "postgres",
+    )  # fmt: skip
+    started = Server(name, gateway, port)
+    poll("the server answers", lambda: _is_ready(name), timeout=60)
+    yield started
+    docker("rm", "--force", "--volumes", name)
+
+
+def _is_ready(name: str) -> bool:
+    return subprocess.run(["docker", "exec", name, "probe"], check=False, capture_output=True).returncode == 0
+
+
+def test_external_database_and_secrets_backend(server: Server, stack: Stack) -> None:
+    """Rule: a server that is there takes the place of the container, made ready by the SQL that we print for it.
+
+    And: Airflow asks the secrets backend before its database, with the parameters that are a secret.
+    """
+    stack.config |= {
+        "database": {"kind": "external", "name": "meta", "user": "af"},
+        "secrets_backend": {"class_name": "airflow.secrets.local_filesystem.LocalFilesystemBackend"},
+    }
+    stack.write()
+    values = stack.state / "secrets" / "values"
+    values.mkdir(parents=True)
+    url = f"postgresql://af:{PASSWORD}@{server.address}:{server.port}/meta"
+    (values / "database_url").write_text(url)
+    backend = {"variables_file_path": "/opt/airflow/config/variables.json"}
+    (values / "secrets_backend_kwargs").write_text(json.dumps(backend))
+    (stack.program / "config").mkdir()
+    (stack.program / "config" / "variables.json").write_text(json.dumps({VARIABLE: "found"}))
+    (stack.program / "dags" / "reads_a_variable.py").write_text(DAG)
+
+    sql = stack.cli("database-sql", "-s", stack.name, "--dialect", "postgresql").check().output
+    assert PASSWORD not in sql
+    server.run(sql.replace("'PASSWORD'", f"'{PASSWORD}'"))
+    stack.up(compose=True)
+
+    assert stack.unhealthy() == []
+    assert "postgres" not in stack.containers()
+    api = stack.api()
+    api.trigger("reads_a_variable", "choices")
+    assert api.wait("reads_a_variable", "choices") == "success"
+    assert PASSWORD not in docker("inspect", *[stack.container(service) for service in stack.containers()])
+    assert PASSWORD not in "".join(stack.outputs)
+
+
+def test_hardened_after_the_first_up(stack: Stack) -> None:
+    """Rule: hardening takes the bootstrap away and leaves the stack and its data as they were."""
+    stack.up(compose=True)
+    before = stack.sql("select id, password from ab_user")
+    stack.config["hardened"] = True
+    stack.write()
+    stack.up(compose=True)
+
+    assert stack.unhealthy() == []
+    assert stack.sql("select id, password from ab_user") == before
+    containers = stack.containers()
+    assert not [m for m in containers["postgres"]["Mounts"] if "/run/secrets" in m["Destination"]]
+    assert not [m for m in containers["init"]["Mounts"] if "admin_password" in m["Destination"]]
+    environment = "\n".join(containers["webserver"]["Config"]["Env"] + containers["init"]["Config"]["Env"])
+    assert "EXPOSE_CONFIG=False" in environment
+    assert "AIRFLOW_STACK_MIGRATE=false" in environment
+    api = stack.api()
+    api.trigger("example_connection", "hardened")
+    assert api.wait("example_connection", "hardened") == "success"
