@@ -237,6 +237,8 @@ def _postgres(config: StackConfig, image: Image, name: str) -> Container:
         ports=(PublishedPort(database.port, 5432),) if database.port else (),
         probe=Probe(("CMD", "probe"), timeout=5),
         shm_mib=128,
+        # With init, which everyone waits for at a start.
+        cpu_shares=4096,
         stop_timeout=60,
     )
 
