@@ -14,13 +14,13 @@ ROWS, COLUMNS = 8, 5
 @dag(
     schedule=None,
     start_date=pendulum.datetime(2024, 1, 1),
-    max_active_tasks=8,
+    max_active_tasks=4,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
 )
 def forty():
     @task
     def work() -> None:
-        time.sleep(1)
+        time.sleep(2)
 
     for row in range(ROWS):
         before = None
