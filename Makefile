@@ -5,7 +5,7 @@ STACK  ?= local
 PYTHON ?= python3
 BIN    := .venv/bin
 
-.PHONY: up down test check lock schema help
+.PHONY: up down test check lock schema policies help
 .DEFAULT_GOAL := help
 
 help:
@@ -28,9 +28,18 @@ check: .venv/dev
 
 # Lock files hold hashes and no download address. Airflow's own: images/airflow/requirements/compile.
 lock: .venv/dev
-	cd requirements && for name in runtime dev; do \
+	for file in requirements/runtime requirements/dev policies/requirements; do (cd $${file%/*} && \
 	  env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile --quiet --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' $$name.in -o $$name.txt; done
+	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
+	    $${file##*/}.in -o $${file##*/}.txt); done
+
+# The policy pack, in an environment of its own. Then: pulumi preview -s prod --policy-pack policies
+policies: policies/.venv/installed
+
+policies/.venv/installed: policies/requirements.txt
+	@$(PYTHON) -m venv policies/.venv
+	@policies/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 schema: .venv/runtime
 	@$(BIN)/airflow-stack schema > airflow-stack.schema.json

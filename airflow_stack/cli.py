@@ -80,6 +80,35 @@ def down(stack: Stack, cwd: Directory = HERE) -> None:
     take_down(cwd, stack, _say)
 
 
+@app.command(context_settings={"ignore_unknown_options": True})
+def run(
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="What the container runs, after --.")],
+    stack: Stack,
+    cwd: Directory = HERE,
+    cpu: Annotated[int | None, typer.Option(help="CPU units: 1024 are one vCPU. Default: target.one_off.cpu.")] = None,
+    memory: Annotated[int | None, typer.Option(help="Memory in MiB. Default: target.one_off.memory.")] = None,
+) -> None:
+    """Run a command as a task of its own on AWS, show its log, and end with its exit code.
+
+    Example: airflow-stack run -s prod -- airflow dags list
+    """
+    from airflow_stack.operations.aws_stack import run as run_once
+
+    sys.exit(run_once(cwd, stack, command, _say, cpu, memory))
+
+
+@app.command()
+def rehearse(stack: Stack, cwd: Directory = HERE) -> None:
+    """Run a stack of AWS on this machine: its very task definitions, with moto as AWS. Leaves nothing behind.
+
+    Example: airflow-stack rehearse -s prod
+    """
+    from airflow_stack.rehearsal import rehearse as play
+
+    for sentence in play(cwd, stack, _say):
+        typer.echo(f"proved: {sentence}")
+
+
 @app.command()
 def init(
     stack: Stack,
@@ -122,6 +151,23 @@ def database_sql(
     from airflow_stack.operations.init import database_sql as sql
 
     typer.echo(sql(cwd, stack, dialect), nl=False)
+
+
+@app.command()
+def cost(
+    stack: Stack,
+    cwd: Directory = HERE,
+    tasks_per_day: Annotated[int, typer.Option(min=0, help="Load: tasks a day. 0: idle alone.")] = 1000,
+    minutes_per_task: Annotated[float, typer.Option(min=0, help="Load: minutes that a task takes.")] = 5,
+    json: Annotated[bool, typer.Option("--json", help="All numbers, with the sources of the prices.")] = False,
+) -> None:
+    """Estimate what a stack on AWS costs a month, idle and with a load, from a dated table of list prices.
+
+    Example: airflow-stack cost -s prod --tasks-per-day 2000 --minutes-per-task 3
+    """
+    from airflow_stack.operations.cost import cost as bill
+
+    typer.echo(bill(cwd, stack, tasks_per_day, minutes_per_task, json=json), nl=False)
 
 
 def _say(text: str) -> None:

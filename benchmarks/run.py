@@ -12,28 +12,36 @@ and Compose (``docker compose`` or ``docker-compose``), and images that are buil
 - warm: the same three tasks on the running stack, from the moment the run is queued to its success, by the database.
 - memory: of the idle stack, the sum over its containers of what ``docker stats`` shows: usage less inactive file cache.
 - tasks a minute: 200 independent tasks, from the moment the run is queued to its success.
+- update: Compose's ``up -d`` on a running stack that is as its file says; for this stack, with ``--pulumi STACK``,
+  `pulumi up` on the same stack brought up by the real engine. The project is the one that holds this file.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from contender import BenchmarkError, Contender, compose_command, log
 
 HERE = Path(__file__).resolve().parent
 MANY = 200
+UPDATES = 5
 FIGURES = {
     "cold": ("from nothing to a first successful run of three tasks", "s", 0.40),
     "ready": ("from nothing to a webserver that says that all is well", "s", None),
     "warm": ("the same run on a warm stack", "s", 0.50),
     "memory": ("memory of the idle stack", "MiB", 0.45),
     "tasks": ("tasks a minute, 200 independent tasks", "/min", 2.0),
+    "update": ("update without changes", "s", 0.60),
 }
 """Each figure's meaning, unit, and the ratio (stack to quick start) that is asked for."""
 
@@ -55,9 +63,44 @@ def measure(contender: Contender, arguments: argparse.Namespace) -> dict[str, li
             MANY * 60 / contender.run_dag("bench_many", arguments.timeout) for _ in range(arguments.many)
         ]
         log(f"{contender.name}: {' '.join(f'{rate:.0f}' for rate in figures['tasks'])} tasks a minute")
+        if contender.name == "quick start" or not arguments.pulumi:
+            figures["update"] = [timed(lambda: contender.compose("up", "-d")) for _ in range(UPDATES)]
     finally:
         contender.remove()
+    if "update" not in figures:
+        figures["update"] = pulumi_updates(arguments.pulumi)
+    log(f"{contender.name}: update {' '.join(f'{seconds:.1f}' for seconds in figures['update'])} s")
     return figures
+
+
+def timed(action: Callable[[], object]) -> float:
+    """Return the seconds that this takes."""
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
+def pulumi_updates(stack: str) -> list[float]:
+    """Bring the stack up by Pulumi, time updates that change nothing, and bring it down."""
+    state = HERE.parent / ".airflow-stack"
+    environment = {
+        "PULUMI_BACKEND_URL": f"file://{state / 'pulumi-state'}",
+        "PULUMI_CONFIG_PASSPHRASE_FILE": str(state / "passphrase"),
+    } | os.environ
+
+    def run(*command: str) -> None:
+        result = subprocess.run(command, cwd=HERE.parent, env=environment, capture_output=True, text=True)
+        if result.returncode:
+            raise BenchmarkError(f"{' '.join(command)} failed:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
+
+    options = ("--yes", "--skip-preview", "--stack", stack)
+    if (own := state / stack / f"Pulumi.{stack}.yaml").exists():
+        options = (*options, "--config-file", str(own))
+    try:
+        run(".venv/bin/airflow-stack", "up", "--stack", stack)
+        return [timed(lambda: run("pulumi", "up", *options)) for _ in range(UPDATES)]
+    finally:
+        run(".venv/bin/airflow-stack", "down", "--stack", stack)
 
 
 def measure_until_done(contender: Contender, arguments: argparse.Namespace) -> dict[str, list[float]]:
@@ -105,6 +148,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--many", type=int, default=1, help="runs of 200 tasks a round")
     parser.add_argument("--settle", type=float, default=60, help="seconds of idleness before memory is read")
     parser.add_argument("--timeout", type=float, default=300, help="seconds that anything may take")
+    parser.add_argument("--pulumi", metavar="STACK", help="the same stack by name: time its update by Pulumi")
     parser.add_argument("--retries", type=int, default=2, help="how often a round may get stuck")
     parser.add_argument("--only", choices=("stack", "quick start"), help="measure one of them, without ratios")
     parser.add_argument("--json", type=Path, help="also write all single figures here")

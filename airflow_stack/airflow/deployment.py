@@ -82,7 +82,7 @@ def _airflow_secrets(config: StackConfig) -> tuple[str, ...]:
     """What Airflow's configuration refers to: every process that reads the configuration needs all of it."""
     names = ["fernet_key", "webserver_secret_key", "internal_api_secret_key", "sql_alchemy_conn"]
     if config.celery:
-        names += ["broker_url", "celery_result_backend"]
+        names += ["celery_result_backend"] if config.broker.kind == "sqs" else ["broker_url", "celery_result_backend"]
     if config.secrets_backend is not None:
         names.append("secrets_backend_kwargs")
     return tuple(sorted(names))

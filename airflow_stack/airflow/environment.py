@@ -35,13 +35,8 @@ def role_environment(config: StackConfig, role: str) -> dict[str, str]:
     }
     options = essential.get(role, {})
     if role == "scheduler" and "parallelism" not in config.airflow.options.get("core", {}):
-        options = {("core", "parallelism"): _slots(config)}
+        options = {("core", "parallelism"): config.task_slots}
     return {_name(section, key): _text(value) for (section, key), value in options.items()}
-
-
-def _slots(config: StackConfig) -> int:
-    """Tasks that run at a time: the workers' slots, or what LocalExecutor starts beside the scheduler."""
-    return config.worker.count * config.worker.concurrency if config.celery else config.worker.concurrency
 
 
 def _defaults(config: StackConfig) -> Options:
@@ -94,7 +89,7 @@ def _essential(config: StackConfig) -> Options:
     }
     if config.celery:
         options |= {
-            ("celery", "broker_url_cmd"): _read("broker_url"),
+            **_broker(config),
             # The image's module: the provider's settings, and what keeps tasks alive through restarts.
             ("celery", "celery_config_options"): "airflow_stack_runtime.celery_config.CONFIG",
             ("celery", "result_backend_cmd"): _read("celery_result_backend"),
@@ -106,6 +101,13 @@ def _essential(config: StackConfig) -> Options:
             ("secrets", "backend_kwargs_cmd"): _read("secrets_backend_kwargs"),
         }
     return options
+
+
+def _broker(config: StackConfig) -> Options:
+    """SQS is reached by the role of the task: its URL holds no secret."""
+    if config.broker.kind == "sqs":
+        return {("celery", "broker_url"): "sqs://"}
+    return {("celery", "broker_url_cmd"): _read("broker_url")}
 
 
 def _read(secret: str) -> str:

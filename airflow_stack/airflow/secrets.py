@@ -37,8 +37,10 @@ def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
     if config.creates_admin:
         keys.append("admin_password")
     if config.database.kind == "container":
-        keys += ["postgres_password", "airflow_database_password"]
-    if config.celery and config.broker.kind == "container":
+        keys.append("postgres_password")
+    if config.database.kind in ("container", "rds"):
+        keys.append("airflow_database_password")
+    if config.celery and config.broker.kind in ("container", "elasticache"):
         keys.append("redis_password")
     if config.flower.enabled:
         keys.append("flower_password")
@@ -50,11 +52,19 @@ def fernet_key(random_base64: str) -> str:
     return base64.urlsafe_b64encode(base64.b64decode(random_base64)).decode("ascii")
 
 
-def files(config: StackConfig, values: Mapping[str, str], hosts: str) -> dict[str, str]:
+@dataclass(frozen=True)
+class Servers:
+    """Host and port of the stack's own servers, as ``host:port``; of no use where the server is an external one."""
+
+    database: str = ""
+    broker: str = ""
+
+
+def files(config: StackConfig, values: Mapping[str, str], servers: Servers) -> dict[str, str]:
     """Contents of all secret files, by file name.
 
-    ``values`` holds the secrets by config key, given and generated; ``hosts`` is what the names of the stack's own
-    servers start with. Connection strings are made of them here, so that no address is written twice.
+    ``values`` holds the secrets by config key, given and generated. Connection strings are made of them here, so that
+    no address is written twice.
     """
     contents = {
         key: values[key]
@@ -63,15 +73,12 @@ def files(config: StackConfig, values: Mapping[str, str], hosts: str) -> dict[st
     for key in ("admin_password", "postgres_password", "airflow_database_password", "redis_password"):
         if key in values:
             contents[key] = values[key]
-    database = database_url(config, values, hosts)
+    database = database_url(config, values, servers)
     contents["sql_alchemy_conn"] = database
     if config.celery:
         contents["celery_result_backend"] = f"db+{database}"
-        contents["broker_url"] = (
-            values["broker_url"]
-            if config.broker.kind == "external"
-            else f"redis://:{quote(values['redis_password'], safe='')}@{hosts}redis:6379/0"
-        )
+        if config.broker.kind != "sqs":
+            contents["broker_url"] = _broker_url(config, values, servers)
     if config.flower.enabled:
         contents["flower_basic_auth"] = f"{config.admin.username}:{values['flower_password']}"
     if config.secrets_backend is not None:
@@ -79,11 +86,22 @@ def files(config: StackConfig, values: Mapping[str, str], hosts: str) -> dict[st
     return contents
 
 
-def database_url(config: StackConfig, values: Mapping[str, str], hosts: str) -> str:
+def _broker_url(config: StackConfig, values: Mapping[str, str], servers: Servers) -> str:
+    if config.broker.kind == "external":
+        return values["broker_url"]
+    password = quote(values["redis_password"], safe="")
+    if config.broker.kind == "elasticache":
+        return f"rediss://:{password}@{servers.broker}/0?ssl_cert_reqs=required"
+    return f"redis://:{password}@{servers.broker}/0"
+
+
+def database_url(config: StackConfig, values: Mapping[str, str], servers: Servers) -> str:
     """SQLAlchemy's URL of the metadata database, with the driver that the image holds."""
-    if config.database.kind == "container":
+    if config.database.kind != "external":
         password = quote(values["airflow_database_password"], safe="")
-        return f"postgresql+psycopg2://{config.database.user}:{password}@{hosts}postgres:5432/{config.database.name}"
+        # RDS refuses a connection without TLS too: rds.force_ssl.
+        tls = "?sslmode=require" if config.database.kind == "rds" else ""
+        return f"postgresql+psycopg2://{config.database.user}:{password}@{servers.database}/{config.database.name}{tls}"
     scheme, _, rest = values["database_url"].partition("://")
     driver = {"postgresql": "postgresql+psycopg2", "mysql": "mysql+pymysql"}.get(scheme, scheme)
     return f"{driver}://{rest}"

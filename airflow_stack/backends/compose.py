@@ -10,15 +10,16 @@ import yaml
 from airflow_stack.airflow.secrets import DIRECTORY, fingerprint
 from airflow_stack.backends.containers import Container, Plan
 from airflow_stack.backends.images import Image
-from airflow_stack.backends.labels import SECRETS, STACK, container_labels
+from airflow_stack.backends.labels import SECRETS, STACK, container_labels, volume_labels
 from airflow_stack.backends.machine import Machine
 
 
 def compose(plan: Plan, machine: Machine, stack: str, contents: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The Compose file as a mapping. ``contents`` are the secret files, whose fingerprints go into labels."""
     volumes = {
-        key: {"name": name, "labels": _stack_label(stack)} for key, name in plan.volumes.items()
-    }  # fmt: skip
+        key: {"name": name, "labels": {k: _escaped(v) for k, v in volume_labels(stack, machine.program).items()}}
+        for key, name in plan.volumes.items()
+    }
     networks = {
         key: {"name": network.name, "driver": "bridge", "internal": network.internal, "labels": _stack_label(stack)}
         for key, network in plan.networks.items()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_stack.airflow import Deployment, Probe, Role
 from airflow_stack.airflow.deployment import HOME
-from airflow_stack.airflow.secrets import DIRECTORY
+from airflow_stack.airflow.secrets import DIRECTORY, Servers
 from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
 from airflow_stack.config import StackConfig
@@ -114,7 +114,7 @@ class Plan:
 def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     """Everything that the stack consists of on this machine."""
     built = images(config, machine)
-    prefix = f"{config.target.prefix}-" if config.target.prefix else ""
+    prefix = f"{config.local.prefix}-" if config.local.prefix else ""
     name = name_prefix(config)
     containers: list[Container] = []
     volumes: dict[str, str] = {}
@@ -137,16 +137,16 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
                 _airflow(role, deployment, config, machine, built["airflow"], name, (*data, "init"), suffix)
             )
     containers.append(_proxy(config, built["proxy"], name))
-    url = f"http://{_host(config.target.bind_address)}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
+    url = f"http://{_host(config.local.bind_address)}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
     return Plan(
         containers=tuple(containers),
         networks=networks,
         volumes=volumes,
         images=built,
-        keep_data=not config.target.throw_away,
-        bind_address=config.target.bind_address,
-        log_max_size=f"{config.target.logs.max_size}m",
-        log_max_files=str(config.target.logs.max_files),
+        keep_data=not config.local.throw_away,
+        bind_address=config.local.bind_address,
+        log_max_size=f"{config.local.logs.max_size}m",
+        log_max_files=str(config.local.logs.max_files),
         url=url,
         flower_url=f"{url}{config.flower.url_prefix}/" if config.flower.enabled else None,
     )
@@ -162,7 +162,13 @@ def _host(address: str) -> str:
 
 def name_prefix(config: StackConfig) -> str:
     """What the name of every container and volume starts with; a container's name is its host name as well."""
-    return f"{config.target.prefix}-af-" if config.target.prefix else "af-"
+    return f"{config.local.prefix}-af-" if config.local.prefix else "af-"
+
+
+def servers(config: StackConfig) -> Servers:
+    """Where the stack's own servers are, in its network."""
+    name = name_prefix(config)
+    return Servers(f"{name}postgres:5432", f"{name}redis:6379")
 
 
 def _airflow(
@@ -198,8 +204,8 @@ def _airflow(
         ports=ports,
         networks=networks,
         # Init gives the folders to their owner, which takes root; it drops to that owner for all the rest.
-        user="0:0" if role.one_shot else f"{machine.uid}:{config.target.gid}",
-        groups=() if config.target.gid == 0 or role.one_shot else ("0",),
+        user="0:0" if role.one_shot else f"{machine.uid}:{config.local.gid}",
+        groups=() if config.local.gid == 0 or role.one_shot else ("0",),
         probe=role.probe,
         one_shot=role.one_shot,
         cpu_shares=role.cpu_shares,

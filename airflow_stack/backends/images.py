@@ -1,4 +1,4 @@
-"""Which images a local stack runs, and what each is built of.
+"""Which images a stack runs, and what each is built of.
 
 An image's tag is a hash of everything that goes into it. The same inputs have the same tag on every machine, a
 changed input makes a new image, and the containers that use it follow; nothing else does.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from airflow_stack import __version__
 from airflow_stack.airflow.versions import VERSIONS
-from airflow_stack.backends.machine import Machine
+from airflow_stack.backends.machine import Machine, Origin
 from airflow_stack.config import StackConfig
 
 REPOSITORY = "airflow-stack"
@@ -29,6 +31,10 @@ UPSTREAM = {
 DEBIAN_ROOT = f"{REPOSITORY}/debian:bookworm"
 
 
+# Of the project directory; logs are not code.
+PROJECT_FOLDERS = ("config", "dags", "plugins")
+
+
 @dataclass(frozen=True)
 class Image:
     """One image: its context below images/, the base it stands on, and its tag."""
@@ -39,6 +45,23 @@ class Image:
     args: dict[str, str]
     base: Image | None = None
     """Built before this one; None where the base is an upstream image."""
+    folders: dict[str, Path] = field(default_factory=dict)
+    """Folders of the user's that are in the context too, by their path there."""
+
+    def plain(self) -> dict[str, Any]:
+        """In JSON's types, for another process; `of` reads it."""
+        base = self.base.plain() if self.base else None
+        folders = {name: str(path) for name, path in self.folders.items()}
+        return {"name": self.name, "context": str(self.context), "tag": self.tag, "args": self.args, "base": base,
+                "folders": folders}  # fmt: skip
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Image:
+        """The image that `plain` has written."""
+        base = plain.get("base")
+        context, args = Path(plain["context"]), dict(plain["args"])
+        folders = {name: Path(path) for name, path in plain["folders"].items()}
+        return cls(plain["name"], context, plain["tag"], args, cls.of(base) if base else None, folders)
 
 
 def images(config: StackConfig, machine: Machine) -> dict[str, Image]:
@@ -50,12 +73,30 @@ def images(config: StackConfig, machine: Machine) -> dict[str, Image]:
         names.append("redis")
     if config.docker_socket_proxy.enabled:
         names.append("docker-socket-proxy")
-    return {name: _image(name, config, machine) for name in sorted(names)}
+    return {name: image(name, config, machine.program, machine.origin) for name in sorted(names)}
 
 
-def _image(name: str, config: StackConfig, machine: Machine) -> Image:
+def project_image(config: StackConfig, program: Path) -> Image:
+    """The image of all tasks on AWS: the local stack's, with the project's folders in it, since none is shared there.
+
+    Whatever the processor, its tag is that of its content.
+    """
+    base = image("airflow", config, program, config.aws.image_origin)
+    project = (program / Path(config.aws.project_dir).expanduser()).resolve()
+    folders = {f"project/{name}": project / name for name in PROJECT_FOLDERS if (project / name).is_dir()}
+    return _tagged("project", program / "images" / "project", {"BASE": base.tag}, base, __version__, folders)
+
+
+def rehearsal_image(config: StackConfig, program: Path) -> Image:
+    """moto, on the Python of the stack's own image."""
+    base = image("airflow", config, program, config.aws.image_origin)
+    return _tagged("rehearsal", program / "images" / "rehearsal", {"BASE": base.tag}, base, __version__)
+
+
+def image(name: str, config: StackConfig, program: Path, origin: Origin) -> Image:
+    """The image of one folder of images/, on a base of this origin."""
     version = config.airflow.version
-    base = _debian_base(name, machine) if machine.origin == "debian" else None
+    base = _debian_base(name, program) if origin == "debian" else None
     args = {"BASE": base.tag if base else upstream(name, config)}
     if name == "airflow":
         args |= {
@@ -63,11 +104,11 @@ def _image(name: str, config: StackConfig, machine: Machine) -> Image:
             "EXTRA_APT_PACKAGES": " ".join(sorted(config.airflow.extra_apt_packages)),
             "EXTRA_REQUIREMENTS": " ".join(sorted(config.airflow.extra_requirements)),
         }
-    return _tagged(name, machine.program / "images" / name, args, base, version)
+    return _tagged(name, program / "images" / name, args, base, version)
 
 
-def _debian_base(name: str, machine: Machine) -> Image:
-    context = machine.program / "images" / "debian" / name
+def _debian_base(name: str, program: Path) -> Image:
+    context = program / "images" / "debian" / name
     return _tagged(f"debian-{name}", context, {"DEBIAN": DEBIAN_ROOT}, None, "bookworm")
 
 
@@ -77,21 +118,30 @@ def upstream(name: str, config: StackConfig) -> str:
     return f"{config.target.registry}/{image}" if config.target.registry else image
 
 
-def _tagged(name: str, context: Path, args: dict[str, str], base: Image | None, version: str) -> Image:
-    revision = _hash(context, args)
+def _tagged(
+    name: str,
+    context: Path,
+    args: dict[str, str],
+    base: Image | None,
+    version: str,
+    folders: dict[str, Path] | None = None,
+) -> Image:
+    folders = folders or {}
+    revision = _hash({"": context} | folders, args)
     tag = f"{REPOSITORY}/{name}:{version + '-' if name == 'airflow' else ''}{revision}"
     labels = {"REVISION": revision, "VERSION": version if name == "airflow" else __version__}
-    return Image(name, context, tag, args | labels, base)
+    return Image(name, context, tag, args | labels, base, folders)
 
 
-def _hash(context: Path, args: dict[str, str]) -> str:
+def _hash(roots: dict[str, Path], args: dict[str, str]) -> str:
     """Hash of the context's files, their modes and the build arguments, in 12 hex digits."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in context.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        relative = path.relative_to(context).as_posix()
-        executable = os.access(path, os.X_OK)
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        digest.update(f"{relative}\0{executable}\0{content}\n".encode())
+    for name, root in sorted(roots.items()):
+        for path in sorted(p for p in root.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            relative = Path(name, path.relative_to(root)).as_posix()
+            executable = os.access(path, os.X_OK)
+            content = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest.update(f"{relative}\0{executable}\0{content}\n".encode())
     for key, value in sorted(args.items()):
         digest.update(f"{key}={value}\n".encode())
     return digest.hexdigest()[:12]

@@ -6,20 +6,12 @@ from collections.abc import Callable, Mapping
 
 import pulumi
 import pulumi_docker as docker
-import pulumi_random as random
 
-from airflow_stack.airflow.secrets import (
-    DIRECTORY,
-    FERNET_BYTES,
-    PASSWORD_LENGTH,
-    fernet_key,
-    files,
-    fingerprint,
-    generated,
-)
+from airflow_stack.airflow.secrets import DIRECTORY, files, fingerprint
 from airflow_stack.backends import secret_files
-from airflow_stack.backends.containers import Container, Plan, name_prefix
-from airflow_stack.backends.labels import SECRETS, STACK, container_labels
+from airflow_stack.backends.containers import Container, Plan, servers
+from airflow_stack.backends.generated import secret_values
+from airflow_stack.backends.labels import SECRETS, STACK, container_labels, volume_labels
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.outputs import StackOutputs
@@ -36,33 +28,16 @@ class StackSecrets(pulumi.ComponentResource):
     def __init__(self, name: str, config: StackConfig, given: Secrets, machine: Machine) -> None:
         super().__init__("airflow-stack:local:StackSecrets", name)
         kept = secret_files.kept(machine.secrets)
-        known = given.given()
-        values: dict[str, pulumi.Input[str]] = {}
-        for secret in generated(config):
-            # Always made, though another value may win: the resources are the same on every machine.
-            value = self._generate(name, secret.key, secret.kind)
-            chosen = known.get(secret.key) or kept.get(secret.key)
-            values[secret.key] = pulumi.Output.secret(chosen) if chosen else value
-        for key, chosen in (kept | known).items():
-            if key not in values:
-                values[key] = pulumi.Output.secret(chosen)
-        self.values = pulumi.Output.secret(pulumi.Output.all(**values))
+        self.values = secret_values(name, config, kept | given.given(), self)
 
         def written(resolved: dict[str, str]) -> dict[str, str]:
-            contents = files(config, resolved, name_prefix(config))
+            contents = files(config, resolved, servers(config))
             if not pulumi.runtime.is_dry_run():
                 secret_files.write(machine.secrets, resolved, contents)
             return contents
 
         self.contents = self.values.apply(written)
         self.register_outputs({})
-
-    def _generate(self, name: str, key: str, kind: str) -> pulumi.Output[str]:
-        options = pulumi.ResourceOptions(parent=self)
-        resource_name = f"{name}-{key.replace('_', '-')}"
-        if kind == "fernet":
-            return random.RandomBytes(resource_name, length=FERNET_BYTES, opts=options).base64.apply(fernet_key)
-        return random.RandomPassword(resource_name, length=PASSWORD_LENGTH, special=False, opts=options).result
 
 
 class LocalStack(pulumi.ComponentResource):
@@ -89,7 +64,10 @@ class LocalStack(pulumi.ComponentResource):
             key: docker.Volume(
                 f"{name}-{key}",
                 name=volume,
-                labels=[docker.VolumeLabelArgs(label=STACK, value=stack)],
+                labels=[
+                    docker.VolumeLabelArgs(label=key, value=value)
+                    for key, value in volume_labels(stack, machine.program).items()
+                ],
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     retain_on_delete=plan.keep_data,

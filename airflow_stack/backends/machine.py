@@ -38,8 +38,8 @@ class Machine:
     def of(cls, config: StackConfig, program: Path, stack: str) -> Machine:
         """Read this machine, without a network and without Docker."""
         program = program.resolve()
-        project = (program / Path(config.target.project_dir).expanduser()).resolve()
-        uid = config.target.uid
+        project = (program / Path(config.local.project_dir).expanduser()).resolve()
+        uid = config.local.uid
         if uid is None:
             uid = os.getuid() or AIRFLOW_UID
         try:
@@ -52,8 +52,8 @@ class Machine:
 
 def image_origin(config: StackConfig, program: Path) -> Origin:
     """The configured origin; for ``auto`` what set-up has found on this machine, and the upstream images until then."""
-    if config.target.image_origin != "auto":
-        return config.target.image_origin
+    if config.local.image_origin != "auto":
+        return config.local.image_origin
     try:
         recorded = (program / ORIGIN_FILE).read_text(encoding="utf-8").strip()
     except OSError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,11 @@ def load(program: Path) -> tuple[StackConfig, Secrets]:
     stack = pulumi.get_stack()
     kept = secret_files.kept(secrets_directory(program, stack))
     return parse(*raw_from_pulumi(values, secret_keys), stack, f"Pulumi.{stack}.yaml", kept)
+
+
+def end_quietly_when_interrupted() -> None:
+    """Ctrl-C ends this process without a word: the engine hears it too, and says what it means."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 
 
 @contextmanager

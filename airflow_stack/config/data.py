@@ -1,4 +1,4 @@
-"""Metadata database and broker: a container of the stack, or a server that is already there."""
+"""Metadata database and broker: a container of the stack, a service of AWS, or a server that is already there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 from airflow_stack.config.types import MemoryMiB, Port, Section, SqlName
 
 
@@ -38,7 +39,9 @@ def _container_by_default(value: Any) -> Any:
 
 
 DatabaseConfig = Annotated[
-    ContainerDatabase | ExternalDatabase, Field(discriminator="kind"), BeforeValidator(_container_by_default)
+    ContainerDatabase | ExternalDatabase | RdsDatabase,
+    Field(discriminator="kind"),
+    BeforeValidator(_container_by_default),
 ]
 
 
@@ -70,5 +73,7 @@ class ExternalBroker(Section):
 
 
 BrokerConfig = Annotated[
-    ContainerBroker | ExternalBroker, Field(discriminator="kind"), BeforeValidator(_container_by_default)
+    ContainerBroker | ExternalBroker | SqsBroker | ElastiCacheBroker,
+    Field(discriminator="kind"),
+    BeforeValidator(_container_by_default),
 ]

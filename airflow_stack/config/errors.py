@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from airflow_stack.errors import StackError
 
@@ -21,6 +23,8 @@ class Problem:
     message: str
     example: str = ""
     mend: str = ""
+    joins: bool = False
+    """Of a rule that joins sections: another key than this one may be what is wrong."""
 
     def __str__(self) -> str:
         where = f"{NAMESPACE}:{self.key}: " if self.key else ""
@@ -30,6 +34,26 @@ class Problem:
         if self.mend:
             lines.append(f"  mend:    {self.mend}")
         return "\n".join(map(_printable, lines))
+
+
+class RuleError(ValueError):
+    """A rule that joins keys is broken: which key is to blame, and what mends it.
+
+    Pydantic knows the section alone. All keys are paths below that section; ``put`` is a key with a value that is right
+    for it, ``remove`` a key that has to go.
+    """
+
+    def __init__(self, key: str, message: str, *, put: tuple[str, Any] | None = None, remove: str = "") -> None:
+        super().__init__(message)
+        self.key = key
+        self.put = put
+        self.remove = remove
+
+
+def either(words: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _printable(text: str) -> str:

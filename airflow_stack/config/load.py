@@ -21,7 +21,7 @@ from airflow_stack.config.problems import (
     set_command,
 )
 from airflow_stack.config.secrets import SECRET_KEYS, Secrets
-from airflow_stack.config.stack import StackConfig
+from airflow_stack.config.stack import StackConfig, target_kind
 
 # Stands for a value that Pulumi keeps encrypted in the stack file: it is set, and can't be read there.
 ENCRYPTED = object()
@@ -46,7 +46,8 @@ def parse(
         config = StackConfig.model_validate(sections)
     except ValidationError as error:
         # Rules that join sections say nothing while one of the sections is left out.
-        problems += [problem for problem in model_problems(error, stack) if problem.key or not misplaced]
+        found = model_problems(error, stack, target_kind(raw))
+        problems += [problem for problem in found if not (misplaced and problem.joins)]
     secrets = Secrets()
     readable = {key: raw[key] for key in raw if key in secret_keys and key in SECRET_KEYS and raw[key] is not ENCRYPTED}
     try:
@@ -186,26 +187,41 @@ def _holds_encrypted(value: Any) -> bool:
 
 def _missing_secrets(config: StackConfig, known: Collection[str], stack: str) -> list[Problem]:
     needed = {
-        "database_url": config.database.kind == "external",
-        "broker_url": config.celery and config.broker.kind == "external",
+        "database_url": "database.kind: external" if config.database.kind == "external" else "",
+        "broker_url": "broker.kind: external" if config.celery and config.broker.kind == "external" else "",
+        "oidc_client_secret": "target.load_balancer.oidc" if _oidc(config) else "",
     }
     return [
-        Problem(key, f"is required by {key.removesuffix('_url')}.kind: external", secret_example(key),
-                set_command(stack, key, secret=True))
-        for key, is_needed in needed.items()
-        if is_needed and key not in known
-    ]  # fmt: skip
+        Problem(key, f"is required by {cause}", secret_example(key), set_command(stack, key, secret=True))
+        for key, cause in needed.items()
+        if cause and key not in known
+    ]
+
+
+def _oidc(config: StackConfig) -> bool:
+    return config.target.kind == "aws" and config.target.load_balancer.oidc is not None
 
 
 def _unused_secrets(config: StackConfig, raw: Mapping[str, Any], stack: str) -> list[Problem]:
-    """A URL that nothing reads would be taken for one that is in use."""
+    """A secret that nothing reads would be taken for one that is in use."""
+    database, broker = f"database.kind is {config.database.kind}", f"broker.kind is {config.broker.kind}"
+    if not config.celery:
+        broker = "airflow.executor is LocalExecutor"
     causes = {}
     if config.database.kind != "external":
-        causes["database_url"] = "database.kind is container"
-    if not config.celery:
-        causes["broker_url"] = "airflow.executor is LocalExecutor"
-    elif config.broker.kind != "external":
-        causes["broker_url"] = "broker.kind is container"
+        causes["database_url"] = database
+    if config.database.kind != "container":
+        causes["postgres_password"] = database
+    if config.database.kind not in ("container", "rds"):
+        causes["airflow_database_password"] = database
+    if not config.celery or config.broker.kind != "external":
+        causes["broker_url"] = broker
+    if not config.celery or config.broker.kind not in ("container", "elasticache"):
+        causes["redis_password"] = broker
+    if not config.flower.enabled:
+        causes["flower_password"] = "flower.enabled is false"  # noqa: S105 - a cause
+    if not _oidc(config):
+        causes["oidc_client_secret"] = "target.load_balancer.oidc is not set"  # noqa: S105
     if config.secrets_backend is None:
         causes["secrets_backend_kwargs"] = "secrets_backend is not set"
     return [

@@ -6,19 +6,19 @@ import difflib
 import json
 import shlex
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
-from airflow_stack.config.errors import NAMESPACE, Problem
-from airflow_stack.config.secrets import Secrets
-from airflow_stack.config.stack import StackConfig
+from airflow_stack.config.errors import NAMESPACE, Problem, RuleError, either
+from airflow_stack.config.secrets import SECRET_KEYS, Secrets
+from airflow_stack.config.stack import KINDS, LOCAL_TARGET_ONLY, StackConfig
 
 Path = tuple[int | str, ...]
 
-# Pydantic names the chosen member of a union in the path of an error; a user never wrote it.
-_UNIONS = ("database", "broker")
 _SCALARS = ("bool", "str", "int", "float", "literal['non-sensitive-only']")
 
 _TYPES = {
@@ -53,11 +53,11 @@ def edit(stack: str) -> str:
     return f"edit Pulumi.{stack}.yaml"
 
 
-def model_problems(error: ValidationError, stack: str) -> list[Problem]:
-    """What is wrong with the model's keys, one problem a key."""
+def model_problems(error: ValidationError, stack: str, target: str = "local") -> list[Problem]:
+    """What is wrong with the model's keys, one problem a key. ``target`` is the kind that the config means to have."""
     problems: dict[str, Problem] = {}
     for item in error.errors(include_url=False, include_input=False):
-        problem = _problem(item, stack)
+        problem = _problem(item, stack, target)
         other = problems.get(problem.key)
         if other:  # each member of a union has said why it is not meant
             message = f"{other.message} or {problem.message.removeprefix('must be ')}"
@@ -81,24 +81,101 @@ def secret_example(key: str) -> str:
     return str((Secrets.model_fields[key].examples or [""])[0])
 
 
-def _problem(item: Mapping[str, Any], stack: str) -> Problem:
-    path: Path = tuple(item["loc"])
-    if path and path[0] in _UNIONS:
-        path = (path[0], *path[2:]) if not str(item["type"]).startswith("union_tag") else (path[0], "kind")
-    if len(path) > 2 and path[-1] in _SCALARS:
+def _problem(item: Mapping[str, Any], stack: str, target: str) -> Problem:
+    at = _Place(item["loc"])
+    rule = item.get("ctx", {}).get("error")
+    if isinstance(rule, RuleError):
+        return _rule_problem(rule, at, stack)
+    path = at.path
+    if str(item["type"]).startswith("union_tag"):
+        path = (*path, "kind")
+        kinds = KINDS[target].get(_key(at.path))
+        if kinds:
+            message = f"must be {either(map(repr, kinds))}"
+            key = _key(path)
+            return Problem(key, message, f"kind: {kinds[0]}", set_command(stack, key, kinds[0]))
+    elif len(path) > 2 and path[-1] in _SCALARS:
         path = path[:-1]
     key = _key(path)
     message = _message(item)
-    plain = all(isinstance(part, int) or part.replace("_", "").isalnum() for part in path)
+    plain = _is_plain(path)
     if item["type"] == "extra_forbidden":
-        return Problem(key, f"there is no such key; {_instead(path)}",
-                       mend=remove_command(stack, key) if plain and key else edit(stack))  # fmt: skip
-    name, example = _example(path)
+        return Problem(key, _instead(at), mend=remove_command(stack, key) if plain and key else edit(stack))
+    name, example = _example(path, at)
     if example in (None, ""):
         return Problem(key, message, mend=edit(stack))
-    text = example if isinstance(example, str) else json.dumps(example)
-    scalar = isinstance(example, str | int | float)
-    return Problem(key, message, f"{name}: {text}", set_command(stack, key, text) if scalar and plain else edit(stack))
+    text, command = _set(stack, key, example)
+    return Problem(key, message, f"{name}: {text}", command if plain else edit(stack))
+
+
+def _set(stack: str, key: str, value: Any) -> tuple[str, str]:
+    """A value as it stands in a stack file, and the command that sets it; only an editor writes \"16\" as a text."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, str) and not isinstance(yaml.safe_load(text), str):
+        return json.dumps(value), edit(stack)
+    return text, set_command(stack, key, text) if isinstance(value, str | int | float) else edit(stack)
+
+
+def _rule_problem(rule: RuleError, at: _Place, stack: str) -> Problem:
+    """Of a rule that joins keys, which has named the one that is to blame."""
+    section = at.path
+    key = ".".join(filter(None, (_key(section), rule.key)))
+    joins = not section
+    if rule.put is not None:
+        name, value = rule.put
+        text, command = _set(stack, ".".join(filter(None, (_key(section), name))), value)
+        return Problem(key, str(rule), f"{name.rpartition('.')[2]}: {text}", command, joins=joins)
+    mend = remove_command(stack, ".".join(filter(None, (_key(section), rule.remove)))) if rule.remove else edit(stack)
+    return Problem(key, str(rule), mend=mend, joins=joins)
+
+
+def _is_plain(path: Path) -> bool:
+    return all(isinstance(part, int) or part.replace("_", "").isalnum() for part in path)
+
+
+class _Place:
+    """Where in the model an error is: the path as it was written, and the field there.
+
+    Pydantic names the chosen member of a union in the path of an error; a user never wrote it.
+    """
+
+    def __init__(self, location: Path) -> None:
+        self.path: Path = ()
+        self.name = ""
+        """Of the field at the path, or of the last one above it."""
+        self.field: FieldInfo | None = None
+        self.models: list[type[BaseModel]] = [StackConfig]
+        """What the field may hold."""
+        self.holders: list[type[BaseModel]] = []
+        """What has, or should have, the last key of the path."""
+        self.others: list[type[BaseModel]] = []
+        """Members of the holder's union that were not chosen."""
+        rest: list[type[BaseModel]] = []
+        tags = 0
+        for part in location:
+            chosen = [model for model in self.models if len(self.models) > 1 and part in _kinds(model)]
+            if chosen:
+                rest = [model for model in self.models if model not in chosen]
+                self.models = chosen
+                tags += 1
+                continue
+            self.path = (*self.path, part)
+            self.holders, self.others, rest = self.models, rest, []
+            found = next((model.model_fields[part] for model in self.models if part in model.model_fields), None)
+            if found is None:
+                self.path = (*self.path, *location[len(self.path) + tags :])
+                break
+            self.name, self.field, self.models = str(part), found, _sections(found.annotation)
+
+
+def _kinds(model: type[BaseModel]) -> tuple[Any, ...]:
+    field = model.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    types = (annotation, *get_args(annotation))
+    return [kind for kind in types if isinstance(kind, type) and issubclass(kind, BaseModel)]
 
 
 def _key(path: Path) -> str:
@@ -118,6 +195,9 @@ def _message(item: Mapping[str, Any]) -> str:
         return f"must be {context['expected_tags'].replace(', ', ' or ')}"
     if kind in ("greater_than_equal", "less_than_equal"):
         return f"must be at least {context['ge']}" if "ge" in context else f"must be at most {context['le']}"
+    if kind in ("too_short", "too_long"):
+        count = context.get("min_length", context.get("max_length"))
+        return f"must have {count} entries {'or more' if kind == 'too_short' else 'or fewer'}"
     if kind in ("string_too_short", "string_too_long"):
         return (
             f"must have {context['min_length']} characters or more"
@@ -127,42 +207,51 @@ def _message(item: Mapping[str, Any]) -> str:
     return {"missing": "is required", "invalid_key": "is not a key: keys are text"}.get(kind, "is not valid")
 
 
-def _field(path: Path) -> tuple[str, FieldInfo | None, list[type[BaseModel]]]:
-    """Name of the field at the path, or of the last one above it; the field; and the models that it may hold."""
-    name, field = "", None
-    models: list[type[BaseModel]] = [StackConfig]
-    for part in path:
-        found = next((model.model_fields[part] for model in models if part in model.model_fields), None)
-        if found is None:
-            break
-        name, field = str(part), found
-        types = (field.annotation, *get_args(field.annotation))
-        models = [kind for kind in types if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    return name, field, models
+def _instead(at: _Place) -> str:
+    """What to say of a key that is not there: the key that was probably meant, else all that there are."""
+    key = str(at.path[-1])
+    if at.path[0] == "target" and key in LOCAL_TARGET_ONLY and ("aws",) in map(_kinds, at.holders):
+        return f"is for local stacks: {LOCAL_TARGET_ONLY[key]}"
+    owners = [kind for model in at.others if key in model.model_fields for kind in _kinds(model)]
+    if owners:
+        return f"there is no such key; it belongs to kind {' or '.join(owners)}"
+    if "password" in key or "secret" in key:
+        return f"there is no such key; a secret has a key of its own: {', '.join(SECRET_KEYS)}"
+    known = list(dict.fromkeys(name for model in at.holders for name in model.model_fields))
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"there is no such key; {f'did you mean {near[0]}?' if near else 'there are ' + ', '.join(known)}"
 
 
-def _instead(path: Path) -> str:
-    """The key that was probably meant, else all that there are."""
-    _, _, models = _field(path[:-1])
-    known = list(dict.fromkeys(name for model in models for name in model.model_fields))
-    if path[-1] in known:
-        return "it belongs to another kind"
-    near = difflib.get_close_matches(str(path[-1]), known, n=1)
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-
-
-def _example(path: Path) -> tuple[str, Any]:
+def _example(path: Path, at: _Place) -> tuple[str, Any]:
     """A field's name and a value that is right for it; None where there is nothing to say."""
-    name, field, models = _field(path)
-    if field is None:
+    if at.field is None:
         return "", None
-    if models:
-        first = next(key for key in models[0].model_fields if key != "kind")
-        return name, {first: _right_value(models[0].model_fields[first])}
+    if path[-1:] == ("kind",) and at.models:
+        return "kind", _kinds(at.models[0])[0]
+    if at.models:
+        if at.field.examples:
+            return at.name, at.field.examples[0]
+        first = next(key for key in at.models[0].model_fields if key != "kind")
+        return at.name, {first: _right_value(at.models[0].model_fields[first])}
     if isinstance(path[-1], int):
-        return f"{name}[{path[-1]}]", _right_value(field)[0]
-    return name, _right_value(field)
+        return f"{at.name}[{path[-1]}]", (_examples(at.field.annotation) or _right_value(at.field) or [None])[0]
+    return at.name, _right_value(at.field)
 
 
 def _right_value(field: FieldInfo) -> Any:
-    return (field.examples or [field.get_default(call_default_factory=True, validated_data={})])[0]
+    """A value that is right for a field: its example, its default, or an example of what it is made of."""
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if field.examples or default not in (None, PydanticUndefined, [], ""):
+        return (field.examples or [default])[0]
+    parts = _examples(field.annotation)
+    if not parts:
+        return None if default is PydanticUndefined else default
+    return [parts[0]] if get_origin(field.annotation) is list else parts[0]
+
+
+def _examples(annotation: Any) -> list[Any]:
+    """Examples of the constrained types that a type is made of."""
+    found = []
+    for part in get_args(annotation):
+        found += (part.examples or []) if isinstance(part, FieldInfo) else _examples(part)
+    return found

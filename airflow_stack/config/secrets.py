@@ -82,6 +82,9 @@ class Secrets(BaseModel):
     broker_url: Annotated[SecretStr, _url(("redis", "rediss"), "a Redis server")] | None = Field(
         None, description="External broker.", examples=["rediss://:PASSWORD@redis.example.com:6379/0"]
     )
+    oidc_client_secret: Annotated[SecretStr, Field(min_length=8, max_length=512)] | None = Field(
+        None, description="Secret of the client that the load balancer is to the OpenID provider."
+    )
     secrets_backend_kwargs: Annotated[SecretStr, AfterValidator(_json_object)] | None = Field(
         None,
         description="Parameters of the secrets backend.",

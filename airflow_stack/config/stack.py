@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from airflow_stack.config.airflow import AdminConfig, AirflowConfig
+from airflow_stack.config.aws import AwsTarget, RdsDatabase
+from airflow_stack.config.aws.connections import connections, larger, pool
+from airflow_stack.config.aws.options import refused
 from airflow_stack.config.data import (
     BrokerConfig,
     ContainerBroker,
     ContainerDatabase,
     DatabaseConfig,
 )
+from airflow_stack.config.errors import RuleError, either
 from airflow_stack.config.services import (
     DockerSocketProxyConfig,
     FlowerConfig,
@@ -21,14 +28,50 @@ from airflow_stack.config.services import (
     WebserverConfig,
     WorkerConfig,
 )
-from airflow_stack.config.target import LocalTarget
+from airflow_stack.config.target import LocalTarget, TargetConfig
 from airflow_stack.config.types import Section
+from airflow_stack.errors import OperationError
+
+# Keys that are about containers on one machine, and what to use on AWS instead.
+LOCAL_ONLY = {
+    "webserver.memory": "target.webserver.memory is its task's",
+    "webserver.port": "the load balancer is the only way in",
+    "scheduler.memory": "target.scheduler.memory is its task's",
+    "triggerer.memory": "target.triggerer.memory is its task's",
+    "worker.count": "target.worker.min and target.worker.max are its bounds",
+    "worker.memory": "target.worker.memory is its task's",
+    "proxy": "the load balancer stands in front",
+    "docker_socket_proxy": "Fargate has no Docker socket; EcsRunTaskOperator runs containers there",
+    "secrets_backend": "it is Secrets Manager; target.secrets_lookup says what is looked up there",
+}
+
+
+# The same for keys of a local target, which the one of AWS does not have.
+LOCAL_TARGET_ONLY = {
+    "throw_away": "delete_data, with confirm_delete_data, lets a destroy delete the data",
+    "uid": "the image's own user runs Airflow",
+    "gid": "the image's own user runs Airflow",
+    "prefix": "name is what every resource's name starts with",
+    "bind_address": "load_balancer.allowed_cidrs says who reaches the UI",
+}
+
+# Kinds that each target has, the one that it has by default first.
+KINDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "local": {"database": ("container", "external"), "broker": ("container", "external")},
+    "aws": {"database": ("rds", "external"), "broker": ("sqs", "elasticache", "external")},
+}
+
+
+def target_kind(raw: Any) -> str:
+    """``local`` or ``aws``: what a config that may be wrong elsewhere means to be."""
+    target = raw.get("target") if isinstance(raw, Mapping) else None
+    return "aws" if isinstance(target, Mapping) and target.get("kind") == "aws" else "local"
 
 
 class StackConfig(Section):
     """Everything but the secrets of one Airflow deployment."""
 
-    target: LocalTarget = Field(default_factory=LocalTarget, description="Where the stack runs.")
+    target: TargetConfig = Field(default_factory=LocalTarget, description="Where the stack runs.")
     airflow: AirflowConfig = Field(default_factory=AirflowConfig, description="Airflow itself.")
     admin: AdminConfig = Field(default_factory=AdminConfig, description="The first user.")
     webserver: WebserverConfig = Field(default_factory=WebserverConfig, description="UI and API.")
@@ -52,15 +95,107 @@ class StackConfig(Section):
         " been up: a new database needs what this takes away.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _data_of_the_target(cls, raw: Any) -> Any:
+        """Where no kind is named, database and broker are what the target has of its own."""
+        if target_kind(raw) != "aws":
+            return raw
+        own = {}
+        for key, kinds in KINDS["aws"].items():
+            value = raw.get(key, {})
+            if isinstance(value, dict):
+                own[key] = {"kind": kinds[0]} | value
+        return raw | own
+
+    @model_validator(mode="after")
+    def _kinds_of_the_target(self) -> StackConfig:
+        """Neither AWS has our containers, nor this machine AWS's services."""
+        for key in KINDS["aws"]:
+            kind = getattr(self, key).kind
+            if self.on_aws and kind == "container":
+                raise RuleError(
+                    f"{key}.kind",
+                    f"container is for local stacks: use {either(KINDS['aws'][key])}",
+                    put=(f"{key}.kind", KINDS["aws"][key][0]),
+                )
+            if not self.on_aws and kind not in KINDS["local"][key]:
+                raise RuleError(
+                    f"{key}.kind",
+                    f"{kind} is for stacks on AWS, of target.kind: aws; here use {either(KINDS['local'][key])}",
+                    put=(f"{key}.kind", KINDS["local"][key][0]),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_local_on_aws(self) -> StackConfig:
+        """A key that changes nothing would be taken for one that does."""
+        if not self.on_aws:
+            return self
+        for key, instead in LOCAL_ONLY.items():
+            section, _, name = key.partition(".")
+            holder = getattr(self, section) if name else self
+            if (name or section) in holder.model_fields_set and holder is not None:
+                raise RuleError(key, f"is for local stacks, and has no effect on AWS: {instead}", remove=key)
+        if not self.celery:
+            raise RuleError(
+                "airflow.executor",
+                "LocalExecutor is for local stacks: on AWS tasks run on the workers",
+                put=("airflow.executor", "CeleryExecutor"),
+            )
+        if self.flower.model_fields_set:
+            why = "SQS has no events for it to show" if self.broker.kind == "sqs" else "CloudWatch shows the workers"
+            raise RuleError("flower", f"is for local stacks: {why}", remove="flower")
+        return self
+
+    @model_validator(mode="after")
+    def _options_of_the_stack(self) -> StackConfig:
+        """On AWS the stack sets more of Airflow's options itself than elsewhere."""
+        if self.on_aws:
+            found = refused(self.airflow.options, sqs=self.broker.kind == "sqs", statsd=self.aws.metrics.statsd)
+            if found:
+                key = f"airflow.options.{found[0]}"
+                raise RuleError(key, f"belongs to the stack on AWS; {found[1]}", remove=key)
+        return self
+
+    @model_validator(mode="after")
+    def _connections_fit(self) -> StackConfig:
+        """A database that refuses connections fails tasks and heartbeats, and only when everything is busy."""
+        if not isinstance(self.database, RdsDatabase):
+            return self
+        each, key = pool(self), "database.instance_class"
+        if each.limit is None:
+            raise RuleError(
+                "airflow.options.database",
+                "sql_alchemy_pool_size 0 and a negative sql_alchemy_max_overflow are no limit, and"
+                f" {self.database.instance_class} takes {self.database.max_connections} connections; remove them, and"
+                " the stack sets what fits",
+            )
+        needed = connections(self, each)
+        if needed > self.database.max_connections:
+            fitting = larger(self.database, needed)
+            raise RuleError(
+                key,
+                f"{self.database.instance_class} takes {self.database.max_connections} connections, and"
+                f" target.worker.max {self.aws.worker.max} with worker.concurrency {self.worker.concurrency} and the"
+                f" services open up to {needed}: lower one of them, or take a larger class",
+                put=(key, fitting) if fitting else None,
+            )
+        return self
+
     @model_validator(mode="after")
     def _hardened_allows_no_opposite(self) -> StackConfig:
         """A switch that another key silently undoes would be no hardening."""
         if self.hardened:
             if self.airflow.load_examples:
-                raise ValueError("hardened and airflow.load_examples exclude each other: switch one off")
+                raise RuleError(
+                    "airflow.load_examples", "excludes hardened: switch one off", put=("airflow.load_examples", False)
+                )
             if self.airflow.expose_config is True:
-                raise ValueError(
-                    "hardened and airflow.expose_config: true exclude each other: use 'non-sensitive-only' or false"
+                raise RuleError(
+                    "airflow.expose_config",
+                    "true excludes hardened: use 'non-sensitive-only' or false",
+                    put=("airflow.expose_config", "non-sensitive-only"),
                 )
         return self
 
@@ -69,21 +204,50 @@ class StackConfig(Section):
         """Flower watches Celery, and an external broker serves it: without Celery both would do nothing."""
         if self.airflow.executor != "CeleryExecutor":
             if self.flower.enabled:
-                raise ValueError("flower.enabled needs airflow.executor: CeleryExecutor")
+                raise RuleError("flower.enabled", "needs airflow.executor: CeleryExecutor", remove="flower.enabled")
             for name, default in (("worker", WorkerConfig()), ("broker", ContainerBroker())):
                 if getattr(self, name) != default:
-                    raise ValueError(f"{name} has no effect with airflow.executor: LocalExecutor: remove it")
+                    raise RuleError(name, "has no effect with airflow.executor: LocalExecutor", remove=name)
         return self
 
     @model_validator(mode="after")
     def _ports_differ(self) -> StackConfig:
         """Two containers can't publish one port."""
         ports: dict[int, str] = {}
+        taken = self.published_ports().values()
         for key, port in self.published_ports().items():
             if port in ports:
-                raise ValueError(f"{ports[port]} and {key} are both {port}: each needs a port of its own")
+                free = next(other for other in (*range(port + 1, 65_536), *range(8080, port)) if other not in taken)
+                raise RuleError(key, f"is the port of {ports[port]} too: each needs one of its own", put=(key, free))
             ports[port] = key
         return self
+
+    @property
+    def on_aws(self) -> bool:
+        """Whether the stack runs on AWS."""
+        return isinstance(self.target, AwsTarget)
+
+    @property
+    def local(self) -> LocalTarget:
+        """The target of a stack of this machine. Raises OperationError for another one."""
+        if not isinstance(self.target, LocalTarget):
+            raise OperationError("this stack runs on AWS; this is for stacks of this machine.\nNothing was changed.")
+        return self.target
+
+    @property
+    def aws(self) -> AwsTarget:
+        """The target of a stack on AWS. Raises OperationError for another one."""
+        if not isinstance(self.target, AwsTarget):
+            raise OperationError("this stack runs on this machine; this is for stacks on AWS.\nNothing was changed.")
+        return self.target
+
+    @property
+    def task_slots(self) -> int:
+        """Tasks that run at a time when all workers are there; with LocalExecutor, beside the scheduler."""
+        if not self.celery:
+            return self.worker.concurrency
+        workers = self.target.worker.max if isinstance(self.target, AwsTarget) else self.worker.count
+        return workers * self.worker.concurrency
 
     @property
     def celery(self) -> bool:

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import BeforeValidator, Field
 
-from airflow_stack.config.types import BindAddress, Prefix, RegistryHost, Section
-
-
-def _directory(value: str) -> str:
-    if not value or not value.isprintable() or ":" in value:
-        raise ValueError("must be a directory's path, in printable characters and without ':'")
-    return value
+from airflow_stack.config.aws import AwsTarget
+from airflow_stack.config.types import BindAddress, Directory, Prefix, RegistryHost, Section
 
 
 class ContainerLogs(Section):
@@ -26,7 +21,7 @@ class LocalTarget(Section):
     """Docker on this machine."""
 
     kind: Literal["local"] = "local"
-    project_dir: Annotated[str, AfterValidator(_directory)] = Field(
+    project_dir: Directory = Field(
         ".",
         description="Directory that holds dags, logs, config and plugins. Relative paths start at Pulumi.yaml's.",
         examples=["/srv/airflow"],
@@ -57,3 +52,10 @@ class LocalTarget(Section):
         False, description="Delete the data volumes with the stack. By default data outlives `pulumi destroy`."
     )
     logs: ContainerLogs = Field(default_factory=ContainerLogs, description="Rotation of what the containers print.")
+
+
+def _local_by_default(value: Any) -> Any:
+    return {"kind": "local"} | value if isinstance(value, dict) else value
+
+
+TargetConfig = Annotated[LocalTarget | AwsTarget, Field(discriminator="kind"), BeforeValidator(_local_by_default)]

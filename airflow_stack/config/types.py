@@ -15,7 +15,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
 
-def _matches(pattern: str, rule: str) -> AfterValidator:
+def matches(pattern: str, rule: str) -> AfterValidator:
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
@@ -36,6 +36,12 @@ def _bind_address(value: str) -> str:
     return value
 
 
+def _directory(value: str) -> str:
+    if not value or not value.isprintable() or ":" in value:
+        raise ValueError("must be a directory's path, in printable characters and without ':'")
+    return value
+
+
 def _printable(value: str) -> str:
     if not value.isprintable():
         raise ValueError("must be one line of printable characters")
@@ -48,25 +54,27 @@ Port = Annotated[int, Field(ge=1, le=65535, examples=[8080])]
 # MiB. Docker refuses a limit under 6 MB; no container here works with less than 32.
 MemoryMiB = Annotated[int, Field(ge=32, le=1_048_576, examples=[512])]
 
+Directory = Annotated[str, AfterValidator(_directory)]
+
 BindAddress = Annotated[str, AfterValidator(_bind_address), Field(examples=["127.0.0.1"])]
 
 # An unquoted name in PostgreSQL and in MySQL, so that no SQL of ours ever needs quoting.
 SqlName = Annotated[
     str,
-    _matches(r"[a-z_][a-z0-9_]{0,30}", "must be 1 to 31 lower-case letters, digits or _, not starting with a digit"),
+    matches(r"[a-z_][a-z0-9_]{0,30}", "must be 1 to 31 lower-case letters, digits or _, not starting with a digit"),
     Field(examples=["airflow"]),
 ]
 
 # A prefix of container, network and volume names.
 Prefix = Annotated[
     str,
-    _matches(r"([a-z0-9][a-z0-9-]{0,29})?", "must be up to 30 lower-case letters, digits or -, not starting with -"),
+    matches(r"([a-z0-9][a-z0-9-]{0,29})?", "must be up to 30 lower-case letters, digits or -, not starting with -"),
     Field(examples=["team-a"]),
 ]
 
 PythonPath = Annotated[
     str,
-    _matches(
+    matches(
         r"(?=.{3,200}$)[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+",
         "must be the path of a Python class, its module first, with dots",
     ),
@@ -75,7 +83,7 @@ PythonPath = Annotated[
 # Host, optional port and path of a container registry, as it stands before an image's name.
 RegistryHost = Annotated[
     str,
-    _matches(
+    matches(
         r"([a-z0-9.-]{1,200}(:[0-9]{1,5})?(/[a-z0-9._-]{1,100}){0,5})?",
         "must be a registry's host, with an optional port and path, without https:// and without a slash at the end",
     ),
@@ -84,19 +92,19 @@ RegistryHost = Annotated[
 
 UrlPrefix = Annotated[
     str,
-    _matches(r"/[A-Za-z0-9_-]{1,30}", "must be / and 1 to 30 letters, digits, _ or -"),
+    matches(r"/[A-Za-z0-9_-]{1,30}", "must be / and 1 to 30 letters, digits, _ or -"),
     Field(examples=["/flower"]),
 ]
 
 Username = Annotated[
     str,
-    _matches(r"[A-Za-z0-9._@-]{1,64}", "must be 1 to 64 letters, digits, '.', '_', '@' or '-'"),
+    matches(r"[A-Za-z0-9._@-]{1,64}", "must be 1 to 64 letters, digits, '.', '_', '@' or '-'"),
     Field(examples=["admin"]),
 ]
 
 Email = Annotated[
     str,
-    _matches(r"[^@\s]{1,64}@[^@\s]{1,190}", "must be an e-mail address"),
+    matches(r"[^@\s]{1,64}@[^@\s]{1,190}", "must be an e-mail address"),
     Field(examples=["admin@example.com"]),
 ]
 

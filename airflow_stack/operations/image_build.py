@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from docker.errors import APIError, BuildError, ImageNotFound
 
@@ -18,23 +20,36 @@ from airflow_stack.operations.tools import apt_install, can_apt_install, find
 
 Say = Callable[[str], None]
 
+CACHES = shutil.ignore_patterns("__pycache__")
+
 # Lines of a failed build that are shown; the cause stands in the last ones.
 TAIL = 15
 
 
+def missing(plan: Plan) -> list[Image]:
+    """Images of the plan that are still to be built. Each is asked for by its tag: to list all takes Docker long."""
+    return [image for image in plan.images.values() if not exists(image.tag)]
+
+
 def ensure(plan: Plan, machine: Machine, say: Say) -> None:
     """Build what is missing, base first, and say each step."""
-    missing = [image for image in plan.images.values() if not _exists(image.tag)]
-    for number, image in enumerate(missing, 1):
-        say(f"image {number} of {len(missing)}: {image.tag}")
-        if image.base is not None and not _exists(image.base.tag):
-            if not _exists(DEBIAN_ROOT):
-                _debian_root(machine, say)
-            _build(image.base, say)
-        _build(image, say)
+    images = missing(plan)
+    for number, image in enumerate(images, 1):
+        say(f"image {number} of {len(images)}: {image.tag}")
+        build(image, machine.program, say)
 
 
-def _exists(tag: str) -> bool:
+def build(image: Image, program: Path, say: Say, platform: str | None = None) -> None:
+    """Build one image, after its base where that is missing. The engine's own platform by default."""
+    if image.base is not None and not exists(image.base.tag):
+        build(image.base, program, say, platform)
+    if "DEBIAN" in image.args and not exists(DEBIAN_ROOT):
+        _debian_root(program, say)
+    _build(image, say, platform)
+
+
+def exists(tag: str) -> bool:
+    """Whether the engine has an image of this tag."""
     try:
         client().images.get(tag)
     except ImageNotFound:
@@ -42,7 +57,7 @@ def _exists(tag: str) -> bool:
     return True
 
 
-def _debian_root(machine: Machine, say: Say) -> None:
+def _debian_root(program: Path, say: Say) -> None:
     if find("mmdebstrap") is None:
         if not can_apt_install():
             raise OperationError(
@@ -52,19 +67,27 @@ def _debian_root(machine: Machine, say: Say) -> None:
         say("installing mmdebstrap")
         apt_install("mmdebstrap")
     say(f"Debian root file system: {DEBIAN_ROOT}")
-    script = machine.program / "images" / "debian" / "rootfs"
+    script = program / "images" / "debian" / "rootfs"
     result = subprocess.run([str(script), DEBIAN_ROOT], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise OperationError(f"the Debian root file system could not be made:\n{_tail(result.stderr)}")
 
 
-def _build(image: Image, say: Say) -> None:
-    context = Path(image.context)
+def _build(image: Image, say: Say, platform: str | None) -> None:
+    with TemporaryDirectory(prefix="airflow-stack-") as directory:
+        context = Path(directory, "context")
+        shutil.copytree(image.context, context, ignore=CACHES)
+        for name, folder in image.folders.items():
+            shutil.copytree(folder, context / name, ignore=CACHES)
+        _build_context(image, context, say, platform)
+
+
+def _build_context(image: Image, context: Path, say: Say, platform: str | None) -> None:
     log: list[str] = []
     try:
         stream = client().api.build(
             path=str(context), tag=image.tag, buildargs=image.args, rm=True, forcerm=True,
-            decode=True,
+            decode=True, platform=platform,
         )  # fmt: skip
         for event in stream:
             if "error" in event:

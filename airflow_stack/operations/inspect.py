@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -12,6 +13,8 @@ from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import read_stack_file
 from airflow_stack.config.errors import NAMESPACE
+from airflow_stack.config.stack import LOCAL_ONLY
+from airflow_stack.operations.targets import require_local
 
 MASKED = "[secret]"
 
@@ -19,14 +22,25 @@ MASKED = "[secret]"
 def resolved_config(directory: Path, stack: str) -> str:
     """The stack file with every default written out, as YAML; secrets that are set are masked."""
     config, secrets = read_stack_file(directory, stack)
-    keys = {f"{NAMESPACE}:{key}": value for key, value in config.model_dump(mode="json").items()}
+    values = config.model_dump(mode="json", exclude=_without_effect() if config.on_aws else None)
+    keys = {f"{NAMESPACE}:{key}": value for key, value in values.items() if value != {}}
     keys |= {f"{NAMESPACE}:{key}": MASKED for key in sorted(secrets)}
     return yaml.safe_dump({"config": keys}, sort_keys=False, width=120)
+
+
+def _without_effect() -> dict[str, Any]:
+    """What means nothing on AWS, as pydantic wants to hear it."""
+    found: dict[str, Any] = {"flower": True}
+    for key in LOCAL_ONLY:
+        section, _, name = key.partition(".")
+        found[section] = found.get(section, {}) | {name: True} if name else True
+    return found
 
 
 def compose_file(directory: Path, stack: str) -> str:
     """The stack as a Compose file. It names the secret files; their contents are nowhere in it."""
     config, _ = read_stack_file(directory, stack)
+    require_local(config, stack, "a Compose file is for stacks of this machine")
     machine = Machine.of(config, directory, stack)
     document = compose(plan(config, describe(config), machine), machine, stack)
     head = f"# The stack {stack!r} as a Compose file. Made by: airflow-stack compose -s {stack}\n"

@@ -15,7 +15,7 @@ from airflow_stack.airflow import describe
 from airflow_stack.airflow.secrets import files, generated
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.compose import compose, render
-from airflow_stack.backends.containers import Plan, name_prefix, plan
+from airflow_stack.backends.containers import Plan, plan, servers
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
@@ -30,6 +30,7 @@ from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.recovery import recover
+from airflow_stack.operations.targets import require_local
 
 
 def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> None:
@@ -37,25 +38,36 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     start = time.monotonic()
     program = directory.resolve()
     config, set_secrets = read_stack_file(program, stack)
+    require_local(config, stack, "this brings up stacks of this machine")
     ensure_engine(say)
     origin.settle(config, program, say)
-    pulumi = None if use_compose else PulumiCli.find(program, stack, say)
+    pulumi = None if use_compose else _usable_pulumi(program, stack, say)
     if pulumi is not None:
         recover(pulumi, stack, say)
         pulumi.up()
     else:
-        if not use_compose:
-            say("no Pulumi command line could be had: the same stack comes up by Docker Compose")
         _compose_up(config, set_secrets, program, stack, say)
     for line in _summary(config, program, stack):
         say(line)
     say(f"ready in {time.monotonic() - start:.0f} s")
 
 
+def _usable_pulumi(program: Path, stack: str, say: Say) -> PulumiCli | None:
+    """Pulumi with its providers; None, and a word about it, where one of them can't be had."""
+    pulumi = PulumiCli.find(program, stack, say)
+    plugin = pulumi.missing_plugin() if pulumi else None
+    if pulumi is None or plugin:
+        what = f"Pulumi's provider {plugin}" if plugin else "no Pulumi command line"
+        say(f"{what} could {'not ' if plugin else ''}be had: the same stack comes up by Docker Compose")
+        return None
+    return pulumi
+
+
 def down(directory: Path, stack: str, say: Say) -> None:
     """Remove the stack. Data volumes and secrets stay, unless config calls the stack throw-away."""
     program = directory.resolve()
     config, _ = read_stack_file(program, stack)
+    require_local(config, stack, "this takes down stacks of this machine", "pulumi destroy")
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     ensure_engine(say)
@@ -76,8 +88,8 @@ def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     values = _values_without_pulumi(config, set_secrets, machine, stack)
-    prepare(config, planned, machine, stack, "compose", say)
-    contents = files(config, values, name_prefix(config))
+    prepare(config, set_secrets, planned, machine, stack, "compose", say)
+    contents = files(config, values, servers(config))
     secret_files.write(machine.secrets, values, contents)
     file = machine.secrets.parent / "compose.yaml"
     file.write_text(render(compose(planned, machine, stack, contents)), encoding="utf-8")

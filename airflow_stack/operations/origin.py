@@ -15,8 +15,14 @@ from airflow_stack.operations.image_build import Say
 
 def settle(config: StackConfig, program: Path, say: Say) -> None:
     """Where config says ``auto`` and nothing is recorded: registry if the engine reaches one, else debian."""
-    if config.target.image_origin != "auto" or (program / ORIGIN_FILE).exists():
-        return
+    if config.local.image_origin == "auto":
+        recorded(config, program, say)
+
+
+def recorded(config: StackConfig, program: Path, say: Say) -> Origin:
+    """What this machine can build on: as recorded, else looked up and recorded."""
+    if (program / ORIGIN_FILE).exists():
+        return "debian" if (program / ORIGIN_FILE).read_text(encoding="utf-8").strip() == "debian" else "registry"
     origin: Origin = "registry" if _reaches_registry(upstream("airflow", config)) else "debian"
     if origin == "debian":
         say(
@@ -25,6 +31,7 @@ def settle(config: StackConfig, program: Path, say: Say) -> None:
         )
     (program / ORIGIN_FILE).parent.mkdir(parents=True, exist_ok=True)
     (program / ORIGIN_FILE).write_text(f"{origin}\n", encoding="utf-8")
+    return origin
 
 
 def _reaches_registry(image: str) -> bool:

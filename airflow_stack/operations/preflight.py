@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+from collections.abc import Collection
 from pathlib import Path
 
 from docker.errors import NotFound
 
+from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import FOLDERS, Plan
-from airflow_stack.backends.labels import MANAGED_BY, STACK
+from airflow_stack.backends.labels import DIRECTORY, MANAGED_BY, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
+from airflow_stack.operations import image_build
 from airflow_stack.operations.docker_engine import client
+from airflow_stack.operations.pulumi_cli import uses_own_backend
+
+PASSWORD = "airflow_database_password"  # noqa: S105 - a key
 
 # What the images and their build layers take; measured with `docker system df` after a first build, rounded up.
 IMAGES_BYTES = 4 * 1024**3
@@ -25,14 +31,16 @@ RUN_BYTES = 1 * 1024**3
 MEMORY_SHARE = 0.85
 
 
-def check(config: StackConfig, plan: Plan, machine: Machine, stack: str, tool: str) -> None:
+def check(config: StackConfig, given: Collection[str], plan: Plan, machine: Machine, stack: str, tool: str) -> None:
     """Raise OperationError with everything that stands in the way; create nothing but the project's folders.
 
-    ``tool`` is what is about to create the containers: ``pulumi`` or ``compose``.
+    ``given`` are the keys of the secrets that config sets; ``tool`` is what is about to create the containers:
+    ``pulumi`` or ``compose``.
     """
     problems = [
         *_folders(machine, stack),
         *_names(plan, stack, tool),
+        *_volumes(plan, machine, stack, given),
         *_ports(config, plan, stack),
         *_memory(plan),
         *_disk(plan, machine),
@@ -81,6 +89,25 @@ def _names(plan: Plan, stack: str, tool: str) -> list[str]:
     return problems
 
 
+def _volumes(plan: Plan, machine: Machine, stack: str, given: Collection[str]) -> list[str]:
+    """A database that another clone of the project has made opens with that one's password, not with a new one."""
+    name = plan.volumes.get("postgres-data")
+    if name is None or PASSWORD in given or PASSWORD in secret_files.kept(machine.secrets):
+        return []
+    try:
+        owner = (client().volumes.get(name).attrs["Labels"] or {}).get(DIRECTORY, "")
+    except NotFound:
+        return []
+    shared_state = uses_own_backend() and str(machine.program) not in os.environ.get("PULUMI_BACKEND_URL", "")
+    if owner in ("", str(machine.program)) or shared_state:  # of a shared state, only Pulumi knows what it holds
+        return []
+    return [
+        f"the volume {name} holds the data of a stack in {owner}, and its secrets are not here.\n"
+        f"  mend: run it there; or bring its secrets: cp -r {owner}/.airflow-stack/{stack}/secrets {machine.secrets};"
+        f" or begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
+    ]
+
+
 def _ports(config: StackConfig, plan: Plan, stack: str) -> list[str]:
     ours = set()
     for container in client().containers.list(filters={"label": f"{STACK}={stack}"}):
@@ -123,7 +150,7 @@ def _memory(plan: Plan) -> list[str]:
 
 
 def _disk(plan: Plan, machine: Machine) -> list[str]:
-    built = all(client().images.list(name=image.tag) for image in plan.images.values())
+    built = not image_build.missing(plan)
     needed = RUN_BYTES if built else IMAGES_BYTES
     root = Path(client().info()["DockerRootDir"])
     problems = []

@@ -9,7 +9,9 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
@@ -43,6 +45,19 @@ class PulumiCli:
             command = _install(program / INSTALL_ROOT)
         return cls(command, program, stack) if command else None
 
+    def missing_plugin(self) -> str | None:
+        """Name and version of a provider that is not there and can't be fetched; None where all are had."""
+        for name in ("docker", "random"):
+            version = metadata.version(f"pulumi-{name}")
+            home = Path(self.environment.get("PULUMI_HOME", Path.home() / ".pulumi"))
+            if (home / "plugins" / f"resource-{name}-v{version}").exists() or find(f"pulumi-resource-{name}"):
+                continue
+            command = [self.command, "plugin", "install", "resource", name, version]
+            result = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+            if result.returncode != 0:
+                return f"{name} {version}"
+        return None
+
     def up(self) -> None:
         """`pulumi up`, its progress on the screen. Raises OperationError when it fails."""
         self._select()
@@ -63,6 +78,12 @@ class PulumiCli:
             return set()
         exported = json.loads(self._capture(["stack", "export", "--stack", self.stack]))
         return {resource["id"] for resource in exported["deployment"].get("resources", []) if "id" in resource}
+
+    def outputs(self) -> dict[str, Any]:
+        """The stack's outputs, without secrets; none where there is no stack."""
+        if not self._exists():
+            return {}
+        return dict(json.loads(self._capture(["stack", "output", "--json", "--stack", self.stack])))
 
     def local_state(self) -> Path | None:
         """Directory of the stack's state, where its backend is one."""

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_stack.airflow import describe
-from airflow_stack.airflow.secrets import FERNET_BYTES, fernet_key, files, fingerprint, generated
+from airflow_stack.airflow.secrets import FERNET_BYTES, Servers, fernet_key, files, fingerprint, generated
 from airflow_stack.config import StackConfig
 
+SERVERS = Servers("af-postgres:5432", "af-redis:6379")
 VALUES = {
     key: f"{key}-value"
     for key in (
@@ -47,7 +48,7 @@ def config(**raw: Any) -> StackConfig:
 def test_any_password_survives_the_urls(password: str) -> None:
     """A password of any characters is read back from the database's and the broker's URL as it was."""
     values = VALUES | {"airflow_database_password": password, "redis_password": password}
-    contents = files(config(), values, "af-")
+    contents = files(config(), values, SERVERS)
     for name in ("sql_alchemy_conn", "broker_url", "celery_result_backend"):
         url = urlsplit(contents[name])
         assert unquote(url.password or "") == password
@@ -56,7 +57,7 @@ def test_any_password_survives_the_urls(password: str) -> None:
 
 def test_the_addresses_name_the_configured_role_and_database() -> None:
     """Derived values follow the user's answers, not the defaults."""
-    contents = files(config(database={"user": "af", "name": "meta"}), VALUES, "af-")
+    contents = files(config(database={"user": "af", "name": "meta"}), VALUES, SERVERS)
     assert contents["sql_alchemy_conn"] == (
         "postgresql+psycopg2://af:airflow_database_password-value@af-postgres:5432/meta"
     )
@@ -75,7 +76,7 @@ def test_the_addresses_name_the_configured_role_and_database() -> None:
 def test_an_external_database_is_used_with_the_images_driver(url: str, expected: str) -> None:
     """The URL is the user's own but for the driver, which is the one that the image holds."""
     assert (
-        files(config(database={"kind": "external"}), VALUES | {"database_url": url}, "af-")["sql_alchemy_conn"]
+        files(config(database={"kind": "external"}), VALUES | {"database_url": url}, SERVERS)["sql_alchemy_conn"]
         == expected
     )
 
@@ -83,7 +84,7 @@ def test_an_external_database_is_used_with_the_images_driver(url: str, expected:
 def test_an_external_broker_is_used_as_it_is() -> None:
     """Its URL may hold options that only its administrator understands."""
     url = "rediss://:p%2F@h:6380/1?ssl_cert_reqs=required"
-    assert files(config(broker={"kind": "external"}), VALUES | {"broker_url": url}, "af-")["broker_url"] == url
+    assert files(config(broker={"kind": "external"}), VALUES | {"broker_url": url}, SERVERS)["broker_url"] == url
 
 
 @pytest.mark.parametrize("raw", CONFIGS, ids=str)
@@ -93,7 +94,7 @@ def test_every_secret_file_that_a_role_reads_is_written(raw: dict[str, Any]) -> 
     values = {secret.key: VALUES[secret.key] for secret in generated(chosen)}
     values |= {"database_url": "postgresql://u:p@h/d"} if chosen.database.kind == "external" else {}
     values |= {"broker_url": "redis://:p@h"} if chosen.celery and chosen.broker.kind == "external" else {}
-    contents = files(chosen, values, "af-")
+    contents = files(chosen, values, SERVERS)
     deployment = describe(chosen)
     for role in (deployment.init, *deployment.roles):
         assert set(role.secrets) <= contents.keys()

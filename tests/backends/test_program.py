@@ -21,6 +21,7 @@ def preview(config: dict[str, str], monkeypatch: pytest.MonkeyPatch, secret_keys
     """Run __main__.py as `pulumi preview` does."""
     recorder = Recorder()
     pulumi.runtime.set_all_config(config, list(secret_keys))
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # Ctrl-C is pytest's here
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     monkeypatch.setattr("pathlib.Path.mkdir", lambda *_, **__: pytest.fail("a preview makes no directory"))
     pulumi.runtime.set_mocks(

@@ -1,4 +1,6 @@
-"""Stack files whose names are the assertion: ``local.error.<what>.yaml`` and ``local.ok.<what>.yaml``.
+"""Stack files whose names are the assertion: ``<stack>.error.<what>.yaml`` and ``<stack>.ok.<what>.yaml``.
+
+Those of ``prod`` run on AWS, those of ``local`` on this machine.
 
 The exact text for the user stands beside each. After a wanted change: UPDATE_GOLDEN=1 pytest tests/config, and read
 the diff.
@@ -32,7 +34,7 @@ def matches(expected: Path, text: str) -> None:
     assert text == expected.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("file", sorted(GOLDEN.glob("local.*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.yaml")), ids=lambda file: file.stem)
 def test_a_stack_file_is_what_its_name_says(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

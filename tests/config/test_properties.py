@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,8 @@ from airflow_stack.config.load import raw_from_pulumi, raw_from_yaml
 from airflow_stack.operations.inspect import MASKED, resolved_config
 
 PROGRAM = Path(__file__).parents[2]
-EVERYTHING = Path(__file__).parent / "golden" / "local.ok.everything.yaml"
+GOLDEN = Path(__file__).parent / "golden"
+EVERYTHING = GOLDEN / "local.ok.everything.yaml"
 
 # No text of ours holds this, so that any error which does has echoed a value.
 SECRET = "Xq7zW3vKp9"
@@ -50,8 +52,9 @@ values = st.recursive(
 )
 
 
-def everything() -> tuple[dict[str, Any], set[str]]:
-    return raw_from_yaml(EVERYTHING.read_text(encoding="utf-8"), EVERYTHING.name)
+def everything(stack: str = "local") -> tuple[dict[str, Any], set[str]]:
+    file = GOLDEN / f"{stack}.ok.everything.yaml"
+    return raw_from_yaml(file.read_text(encoding="utf-8"), file.name)
 
 
 def never_a_traceback_never_a_secret(raw: dict[str, Any], secret_keys: set[str]) -> None:
@@ -79,10 +82,11 @@ def containers(value: Any) -> list[Any]:
     ]
 
 
+@pytest.mark.parametrize("stack", ["local", "prod"])
 @given(data=st.data())
-def test_a_good_config_with_one_thing_changed_is_accepted_or_refused_without_echo(data: st.DataObject) -> None:
-    """One value replaced, removed or added anywhere in a config that sets every key."""
-    raw, secret_keys = everything()
+def test_a_good_config_with_one_thing_changed_is_never_echoed(stack: str, data: st.DataObject) -> None:
+    """One value replaced, removed or added anywhere in a config that sets every key of its target."""
+    raw, secret_keys = everything(stack)
     place = data.draw(st.sampled_from(containers(raw)))
     value = data.draw(values | st.just(SECRET))
     if isinstance(place, list):
@@ -91,6 +95,32 @@ def test_a_good_config_with_one_thing_changed_is_accepted_or_refused_without_ech
         place[data.draw(st.sampled_from(sorted(place, key=str)))] = value
     else:
         place[data.draw(keys)] = value
+    never_a_traceback_never_a_secret(raw, secret_keys)
+
+
+# Values near to what AWS takes, and far from it.
+of_aws = (
+    st.sampled_from(
+        [256, 1024, 2048, 30, "a", "own", "existing", "aws", "rds", "sqs", "nat", "0 7 ? * MON-FRI *", "0 7 * * * *",
+         "10.0.0.0/21", "10.0.0.0/8", "0.0.0.0/0", "eu-central-1", "Europe/Berlin", "airflow.example.com", "^aws_", "(",
+         f"Z{SECRET.upper()}", f"https://{SECRET}/", f"subnet-{SECRET}", f"{SECRET}/24", f"0 {SECRET} ? * * *",
+         f"Europe/{SECRET}", f"db.t4g.{SECRET}", f"({SECRET}"]
+    )
+    | st.booleans()
+    | st.integers(-1, 70_000)
+    | st.text(st.sampled_from("0123456789*?,-/#LW MONFRI"), max_size=20)
+)  # fmt: skip
+
+
+@settings(max_examples=400)
+@given(data=st.data())
+def test_any_value_of_the_aws_target_is_accepted_or_refused_without_echo(data: st.DataObject) -> None:
+    """Up to three values of the target replaced, at any depth, by some that other keys of it would take."""
+    raw, secret_keys = everything("prod")
+    for _ in range(data.draw(st.integers(1, 3))):
+        place = data.draw(st.sampled_from([found for found in containers(raw) if found]))
+        where = range(len(place)) if isinstance(place, list) else sorted(place, key=str)
+        place[data.draw(st.sampled_from(list(where)))] = data.draw(of_aws | st.lists(of_aws, max_size=3))
     never_a_traceback_never_a_secret(raw, secret_keys)
 
 
@@ -127,6 +157,11 @@ port = st.integers(1, 65535)
 line = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=20)
 sql_name = st.from_regex(r"[a-z_][a-z0-9_]{0,30}", fullmatch=True)
 option_value = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | line
+
+
+fargate = st.sampled_from([(256, 512), (512, 1024), (1024, 2048), (2048, 8192), (16_384, 122_880)])
+size = fargate.map(lambda pair: {"cpu": pair[0], "memory": pair[1]})
+schedule = st.just({"start": "0 7 ? * MON-FRI *", "stop": "30 20 ? * 2-6 *", "time_zone": "Europe/Berlin"})
 
 
 def section(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -167,6 +202,42 @@ valid = section(
 )
 
 
+valid_aws = section(
+    airflow=section(load_examples=st.booleans(), expose_config=st.sampled_from([True, False, "non-sensitive-only"])),
+    webserver=section(workers=st.integers(1, 32)),
+    worker=section(concurrency=st.integers(1, 16)),
+    database=section(
+        instance_class=st.sampled_from(["db.r7g.large", "db.m7g.8xlarge"]),
+        multi_az=st.booleans(),
+        version=st.sampled_from(["13", "16"]),
+    ),
+    broker=st.just({"kind": "elasticache"}) | section(max_receives=st.integers(2, 9)),
+    admin_password=st.just({"secure": "AAAB"}),
+).flatmap(
+    lambda raw: st.builds(
+        lambda target, services: raw | {"target": target | services},
+        st.fixed_dictionaries(
+            {
+                "kind": st.just("aws"),
+                "region": st.sampled_from(["us-east-1", "ap-southeast-2"]),
+                "load_balancer": st.just({"allowed_cidrs": ["0.0.0.0/0"], "plain_http": True}),
+            },
+            optional={
+                "name": st.from_regex(r"[a-z][a-z0-9]{1,19}", fullmatch=True),
+                "network": section(zones=st.sampled_from([["a", "b"], ["c", "a", "d"]]), cidr=st.just("10.4.0.0/16")),
+                "egress": st.sampled_from(["public_ip", "nat", "nat_per_zone"]),
+                "exec": st.booleans(),
+                "tags": st.dictionaries(st.from_regex(r"[a-z]{3,9}", fullmatch=True), sql_name, max_size=3),
+            },
+        ),
+        st.dictionaries(
+            st.sampled_from(["webserver", "scheduler", "triggerer"]),
+            st.builds(lambda one, at: one | {"schedule": at}, size, st.none() | schedule),
+        ),
+    )
+)
+
+
 def accepted(raw: dict[str, Any], directory: Path) -> StackConfig:
     (directory / "Pulumi.local.yaml").write_text(
         yaml.safe_dump({"config": {f"airflow-stack:{key}": value for key, value in raw.items()}}), encoding="utf-8"
@@ -179,7 +250,7 @@ def accepted(raw: dict[str, Any], directory: Path) -> StackConfig:
 
 
 @settings(max_examples=60)
-@given(raw=valid)
+@given(raw=valid | valid_aws)
 def test_the_resolved_config_is_a_stack_file_of_the_same_config(raw: dict[str, Any]) -> None:
     """`airflow-stack config` prints what can be written back: the same model, and the same print."""
     with tempfile.TemporaryDirectory() as name:

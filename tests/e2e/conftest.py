@@ -26,6 +26,7 @@ ORDER = (
     "test_faults",
     "test_secrets",
     "test_registry",
+    "test_rehearsal",
     "test_choices",
     "test_pulumi",
     "test_config_changes",

@@ -95,6 +95,37 @@ def test_container_name_taken(stack: Stack, foreign_container: str, options: lis
     assert docker("inspect", "--format", "{{.State.Status}}", foreign_container).strip() == "created"
 
 
+@pytest.fixture
+def volume_of_another_clone(stack: Stack) -> Iterator[str]:
+    """A database volume of the stack's name, that a clone in another directory has made."""
+    name = stack.container("postgres-data")
+    owner = stack.session.new_name()  # not the stack's own, and known to the reaper
+    labels = [f"--label=airflow-stack.stack={owner}", "--label=airflow-stack.directory=/home/ada/airflow"]
+    docker("volume", "create", *labels, name)
+    yield name
+    docker("volume", "rm", name)
+
+
+@pytest.mark.parametrize("options", TOOLS)
+def test_data_of_another_clone(stack: Stack, volume_of_another_clone: str, options: list[str]) -> None:
+    """Data whose secrets are in another directory is left alone, and the error names that directory."""
+    result = stack.cli("up", "-s", stack.name, *options)
+    refuses(stack, result, f"the volume {volume_of_another_clone} holds the data of a stack in /home/ada/airflow",
+            f"cp -r /home/ada/airflow/.airflow-stack/{stack.name}/secrets", "target.prefix")  # fmt: skip
+
+
+@engine_tests
+def test_without_a_provider_of_pulumi_compose_takes_over(stack: Stack, tmp_path: Path) -> None:
+    """A Pulumi whose providers can't be had is no Pulumi: the stack comes up by Compose, and that is said."""
+    if shutil.which("pulumi-resource-docker"):
+        pytest.skip("the provider is on PATH")
+    offline = {"PULUMI_HOME": str(tmp_path / "empty"), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    result = stack.run(stack.command("up", "-s", stack.name), stack.environment() | offline).check()
+    assert "Pulumi's provider docker" in result.output
+    assert "comes up by Docker Compose" in result.output
+    assert stack.unhealthy() == []
+
+
 def in_process(stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Finished:
     """`up --compose` in this process, where the machine can be made up."""
     arguments = ["up", "--cwd", str(stack.program), "-s", stack.name, "--compose"]

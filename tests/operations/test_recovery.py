@@ -45,8 +45,10 @@ def test_a_process_id_that_another_program_has_got_is_no_owner(tmp_path: Path) -
 
 def test_a_running_update_keeps_its_lock(tmp_path: Path) -> None:
     """Rule: nobody's update is broken off by ours."""
-    process = subprocess.Popen([sys.executable, "-c", "input()", "pulumi"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-c", "print(flush=True); input()", "pulumi"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        process.stdout.readline()  # it runs: before, it may have no command line
         assert recovery._is_held(lock(tmp_path, pid=process.pid))
     finally:
         process.communicate()

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from airflow_stack.backends import secret_files
-from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config.load import secrets_directory
 from airflow_stack.config.secrets import POSTGRESQL_SCHEMES
 from airflow_stack.errors import OperationError
 
@@ -32,11 +32,12 @@ def database_sql(directory: Path, stack: str, dialect: Dialect | None = None) ->
     """SQL for a stack's external database; for both dialects where its URL can't be read without Pulumi."""
     config, _ = read_stack_file(directory, stack)
     if config.database.kind != "external":
+        where = "RDS" if config.on_aws else "a container"
         raise OperationError(
-            f"stack {stack!r} has its database in a container, which creates Airflow's role and database by itself.\n"
+            f"stack {stack!r} has its database in {where}, which creates Airflow's role and database by itself.\n"
             f"For one of your own: airflow-stack init -s {stack} --set database.kind=external --secret database_url=-"
         )
-    url = secret_files.kept(Machine.of(config, directory, stack).secrets).get("database_url")
+    url = secret_files.kept(secrets_directory(directory.resolve(), stack)).get("database_url")
     return render(config, dialect or (dialect_of(url) if url else None))
 
 

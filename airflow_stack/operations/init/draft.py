@@ -90,9 +90,10 @@ class Draft:
         known = self.problems()
         for problem in after.problems():
             # A secret that is asked for later may be missing; one that is there must not become useless.
-            concerns = problem.key in ("", key) or problem.key.startswith((f"{key}.", f"{key}["))
-            if problem not in known and (concerns or problem.key in self.sealed):
-                return problem.message if concerns else f"{problem.key} {problem.message}; {problem.mend}"
+            own = problem.key in ("", key) or problem.key.startswith((f"{key}.", f"{key}["))
+            if problem not in known and (own or problem.joins or problem.key in self.sealed):
+                mend = f"; {problem.mend}" if problem.key in self.sealed else ""
+                return problem.message if own else f"{problem.key} {problem.message}{mend}"
         return ""
 
     def leaves(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.init.draft import Draft
 
 # Answers that decide which other keys there are: put in before those.
-_FIRST = ("airflow.executor", "database.kind", "broker.kind")
+_FIRST = ("target.kind", "airflow.executor", "database.kind", "broker.kind")
 
 
 @dataclass(frozen=True)

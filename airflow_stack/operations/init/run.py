@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import SECRET_KEYS, ConfigError, StackConfig
+from airflow_stack.config.stack import target_kind
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.init import report
@@ -68,7 +69,9 @@ def init(directory: Path, stack: str, say: Say, options: Options, *, terminal: b
         *notes,
         *report.secrets_left(config, after, kept),
         *report.administrators_part(config, after, kept),
-        f"next: make up STACK={shlex.quote(stack)}",
+        f"next: pulumi preview --stack {shlex.quote(stack)}"
+        if config.on_aws
+        else f"next: make up STACK={shlex.quote(stack)}",
     ):
         say(line)
 
@@ -83,11 +86,14 @@ def _kept(secrets: Path) -> dict[str, str]:
 
 
 def _refuse_to_ask_in_vain(draft: Draft, source: str, *, terminal: bool) -> None:
-    """Without a terminal, or with something wrong in the file that none of the questions is about."""
+    """Of AWS, without a terminal, or with something wrong in the file that none of the questions is about."""
+    if target_kind(draft.raw) == "aws":
+        raise refuse("target.kind", "the questions are about stacks of this machine, and this one runs on AWS",
+                     f"edit {source}, or give answers by --set, such as --set target.worker.max=10")  # fmt: skip
     if not terminal:
         raise refuse("", "the questions need a terminal", "give --yes, or answers by --set KEY=VALUE")
     asked = {question.key for _, questions in QUESTIONS for question in questions}
-    problems = [problem for problem in draft.problems() if problem.key not in asked]
+    problems = [problem for problem in draft.problems() if problem.joins or problem.key not in asked]
     if problems:
         raise ConfigError(problems, source)
 

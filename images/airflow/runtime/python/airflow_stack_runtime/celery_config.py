@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_shutdown
+
+from airflow_stack_runtime import protection, sqs
 
 CONFIG: dict[str, Any] = {
     **DEFAULT_CELERY_CONFIG,
@@ -25,12 +27,29 @@ CONFIG: dict[str, Any] = {
     "result_backend_max_retries": 30,
     "result_backend_base_sleep_between_retries_ms": 200,
     "result_backend_max_sleep_between_retries_ms": 2000,
+    **sqs.settings(DEFAULT_CELERY_CONFIG),
 }
+
+if sqs.queue_url():
+    from airflow_stack_runtime import sqs_transport
+
+    sqs_transport.install()
+
+protection.connect()
 
 
 @worker_init.connect(weak=False)
-def preload(**_: object) -> None:
+def preload(sender: Any = None, **_: object) -> None:
     """Prepare the parent of the pool, before it forks: what is done here, no task has to do again."""
     from airflow_stack_runtime import worker
 
+    if sqs.queue_url():
+        sqs.without_events(sender.options)
     worker.prepare()
+
+
+@worker_shutdown.connect(weak=False)
+def leave(**_: object) -> None:
+    """Let a last request to SQS end, after the tasks have."""
+    if sqs.queue_url():
+        sqs_transport.join(sqs.WAIT + 5)

@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from airflow_stack_runtime.options import option
 
@@ -19,19 +19,30 @@ QUERIES = {
 def seconds_since_heartbeat(job_type: str, timeout: float) -> float | None:
     """Return the age in seconds of the last heartbeat of this host's running job, None if there is no such job."""
     url = urlsplit(option("database", "sql_alchemy_conn"))
-    dialect, _, driver = url.scheme.partition("+")
     _add_site_packages()
-    connection = _connect_postgresql(url, timeout) if dialect == "postgresql" else _connect_mysql(url, driver, timeout)
+    connection = connect(url, timeout)
     try:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"{QUERIES[dialect]} FROM job WHERE job_type = %s AND hostname = %s AND state = 'running'",
+                f"{QUERIES[dialect(url)]} FROM job WHERE job_type = %s AND hostname = %s AND state = 'running'",
                 (job_type, _hostname()),
             )
             (age,) = cursor.fetchone()
     finally:
         connection.close()
     return None if age is None else float(age)
+
+
+def dialect(url: SplitResult) -> str:
+    """Return which kind of server a connection string of SQLAlchemy names: ``postgresql`` or ``mysql``."""
+    return url.scheme.partition("+")[0]
+
+
+def connect(url: SplitResult, timeout: float) -> Any:
+    """Return a connection of the driver that the connection string names."""
+    if dialect(url) == "postgresql":
+        return _connect_postgresql(url, timeout)
+    return _connect_mysql(url, url.scheme.partition("+")[2], timeout)
 
 
 def _connect_postgresql(url: Any, timeout: float) -> Any:
@@ -61,13 +72,16 @@ def _connect_mysql(url: Any, driver: str, timeout: float) -> Any:
 
 
 def _hostname() -> str:
-    """Return the name under which Airflow registers its jobs: the first canonical name of this host."""
+    """Return the name under which Airflow registers its jobs: the first canonical name of this host, or its address."""
     name = socket.gethostname()
     try:
         addresses = socket.getaddrinfo(name, None, 0, socket.SOCK_DGRAM, 0, socket.AI_CANONNAME)
+        name = next((address[3] for address in addresses if address[3]), name)
     except OSError:
-        return name
-    return next((address[3] for address in addresses if address[3]), name)
+        pass
+    if option("core", "hostname_callable", "").endswith(".get_host_ip_address"):
+        return socket.gethostbyname(name)
+    return name
 
 
 def _add_site_packages() -> None:

@@ -10,7 +10,7 @@ import importlib
 import os
 import sys
 
-from airflow_stack_runtime import forks, migrations
+from airflow_stack_runtime import forks, migrations, sqs
 from airflow_stack_runtime.options import OptionError
 
 MODULES = {
@@ -20,7 +20,7 @@ MODULES = {
         "airflow.providers.celery.executors.celery_executor",
         # Else imported by the first send, which a timer of one second interrupts: half imported on a busy machine, it
         # fails every send from then on.
-        "kombu.transport.redis",
+        "airflow_stack_runtime.sqs_transport" if sqs.queue_url() else "kombu.transport.redis",
     ),
     "triggerer": ("airflow.jobs.triggerer_job_runner",),
     "celery": ("airflow.providers.celery.executors.celery_executor", "airflow.providers.celery.cli.celery_command"),
@@ -34,6 +34,12 @@ def main(arguments: list[str]) -> None:
         importlib.import_module(module)
     from airflow.utils.net import get_hostname
 
+    if arguments[0] == "scheduler" and sqs.queue_url():
+        from airflow.providers.celery.executors.celery_executor_utils import app
+
+        from airflow_stack_runtime import sqs_transport
+
+        sqs_transport.warm_up(app)
     try:
         migrations.wait_until_migrated(float(os.environ.get("AIRFLOW_STACK_WAIT_SECONDS", "300")))
         migrations.retire_jobs(get_hostname())

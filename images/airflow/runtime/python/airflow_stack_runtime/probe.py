@@ -74,10 +74,23 @@ def probe_triggerer() -> None:
 
 
 def probe_worker() -> None:
-    """It answers a ping that goes through the broker, as Celery's own ``inspect ping`` does."""
+    """It answers a ping that goes through the broker, as Celery's own ``inspect ping`` does.
+
+    SQS has no way back for an answer. There its event loop gives a sign every few seconds, while it asks for messages.
+    """
+    broker = option("celery", "broker_url")
+    if urlsplit(broker).scheme == "sqs":
+        from airflow_stack_runtime import alive
+
+        age = alive.age()
+        if age is None:
+            raise UnhealthyError("the worker has not begun to ask for tasks")
+        if age > alive.LIMIT:
+            raise UnhealthyError(f"the worker's last sign of life is {age:.0f} s old, {alive.LIMIT:.0f} s are allowed")
+        return
     from airflow_stack_runtime.ping import ping_worker
 
-    if not ping_worker(f"celery@{socket.gethostname()}", option("celery", "broker_url"), TIMEOUT):
+    if not ping_worker(f"celery@{socket.gethostname()}", broker, TIMEOUT):
         raise UnhealthyError(f"the worker does not answer within {TIMEOUT:.0f} s")
 
 

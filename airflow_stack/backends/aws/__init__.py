@@ -1,0 +1,1 @@
+"""The stack as AWS resources: one file a concern."""

@@ -1,0 +1,165 @@
+"""Celery's broker: SQS, ElastiCache, or nothing where the server is an external one."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_aws import elasticache, sqs
+
+from airflow_stack.backends.aws.policy_document import document
+from airflow_stack.config import StackConfig
+from airflow_stack.config.aws import ElastiCacheBroker, SqsBroker
+
+if TYPE_CHECKING:
+    from airflow_stack.backends.aws.network import Network
+    from airflow_stack.backends.aws.security_groups import SecurityGroups
+
+PORT = 6379
+
+# Seconds: the longest that SQS allows for each.
+LONG_POLL = 20
+RETENTION = 14 * 24 * 3600
+
+# Engine version (its minor ones are AWS's choice) and parameter family, by engine.
+ENGINES = {"valkey": ("8.0", "valkey8"), "redis": ("7.1", "redis7")}
+
+SNAPSHOT_DAYS = 1
+
+
+class Broker(pulumi.ComponentResource):
+    """The queue between scheduler and workers. What is not of the configured kind is None."""
+
+    queue_url: pulumi.Output[str] | None = None
+    queue_arn: pulumi.Output[str] | None = None
+    queue_name: pulumi.Output[str] | None = None
+    dead_letter_name: pulumi.Output[str] | None = None
+    """Name of the queue with what was delivered too often."""
+    address: pulumi.Output[str] | None = None
+    """Of ElastiCache, as ``host:port``."""
+    cache_id: pulumi.Output[str] | None = None
+    """Id of the replication group; its nodes are ``<id>-001`` and so on."""
+
+    def __init__(
+        self,
+        name: str,
+        config: StackConfig,
+        network: Network,
+        groups: SecurityGroups,
+        password: pulumi.Input[str] | None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("airflow-stack:aws:Broker", name, None, opts)
+        if isinstance(config.broker, SqsBroker):
+            self._queues(name, config.aws.name, config.broker)
+        elif isinstance(config.broker, ElastiCacheBroker):
+            self._cache(name, config.aws.name, config.broker, network, groups, password)
+        self.register_outputs({})
+
+    def _queues(self, name: str, prefix: str, broker: SqsBroker) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        dead = sqs.Queue(
+            f"{name}-dead-letters",
+            # A deleted queue's name is taken for another minute.
+            name_prefix=f"{prefix}-dead-letters-",
+            message_retention_seconds=RETENTION,
+            sqs_managed_sse_enabled=True,
+            opts=child,
+        )
+        queue = sqs.Queue(
+            f"{name}-queue",
+            name_prefix=f"{prefix}-tasks-",
+            # Here, and not in Celery alone: kombu does not hand it to a queue that it has not made itself, and after
+            # the default of 30 s a running task would be delivered a second time.
+            visibility_timeout_seconds=broker.visibility_timeout,
+            receive_wait_time_seconds=LONG_POLL,
+            message_retention_seconds=RETENTION,
+            sqs_managed_sse_enabled=True,
+            redrive_policy=dead.arn.apply(
+                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": broker.max_receives})
+            ),
+            opts=child,
+        )
+        # No other queue of the account may drop its messages here.
+        sqs.RedriveAllowPolicy(
+            f"{name}-redrive",
+            queue_url=dead.url,
+            redrive_allow_policy=queue.arn.apply(
+                lambda arn: json.dumps({"redrivePermission": "byQueue", "sourceQueueArns": [arn]})
+            ),
+            opts=child,
+        )
+        for purpose, one in (("queue", queue), ("dead-letters", dead)):
+            sqs.QueuePolicy(f"{name}-{purpose}-policy", queue_url=one.url, policy=one.arn.apply(tls_only), opts=child)
+        self.queue_url, self.queue_arn, self.queue_name = queue.url, queue.arn, queue.name
+        self.dead_letter_name = dead.name
+
+    def _cache(
+        self,
+        name: str,
+        prefix: str,
+        broker: ElastiCacheBroker,
+        network: Network,
+        groups: SecurityGroups,
+        password: pulumi.Input[str] | None,
+    ) -> None:
+        child = pulumi.ResourceOptions(parent=self)
+        version, family = ENGINES[broker.engine]
+        subnets = elasticache.SubnetGroup(
+            f"{name}-subnets",
+            name=f"{prefix}-broker",
+            description=f"Private subnets of {prefix}-broker",
+            subnet_ids=network.private_subnet_ids,
+            opts=child,
+        )
+        parameters = elasticache.ParameterGroup(
+            f"{name}-parameters",
+            # A group in use can't be deleted: that of another engine has another name.
+            name=f"{prefix}-broker-{family}",
+            description=f"Memory policy of {prefix}-broker",
+            family=family,
+            # Full memory is an error that the scheduler sees; to evict a key would lose tasks without a word.
+            parameters=[elasticache.ParameterGroupParameterArgs(name="maxmemory-policy", value="noeviction")],
+            opts=child,
+        )
+        group = elasticache.ReplicationGroup(
+            f"{name}-cache",
+            replication_group_id=f"{prefix}-broker",
+            description=f"Celery broker of {prefix}",
+            engine=broker.engine,
+            engine_version=version,
+            auto_minor_version_upgrade=True,
+            apply_immediately=False,
+            node_type=broker.node_type,
+            num_cache_clusters=broker.replicas + 1,
+            # One that takes over needs one to take over from, in another zone.
+            automatic_failover_enabled=broker.replicas > 0,
+            multi_az_enabled=broker.replicas > 0,
+            port=PORT,
+            subnet_group_name=subnets.name,
+            security_group_ids=[groups.broker_id] if groups.broker_id is not None else [],
+            parameter_group_name=parameters.name,
+            at_rest_encryption_enabled=True,
+            transit_encryption_enabled=True,
+            transit_encryption_mode="required",
+            auth_token=password,
+            snapshot_retention_limit=SNAPSHOT_DAYS,
+            opts=child,
+        )
+        self.address = pulumi.Output.concat(group.primary_endpoint_address, f":{PORT}")
+        self.cache_id = group.replication_group_id
+
+
+def tls_only(queue_arn: str) -> str:
+    """Queue policy that denies everything which is not encrypted on its way."""
+    return document(
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "sqs:*",
+            "Resource": queue_arn,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    )

@@ -1,0 +1,179 @@
+"""The containers of a task definition as JSON. Pure, and canonical: the same config gives the same bytes.
+
+AWS fills in what a definition leaves out. The provider then compares its answer with ours, so all of that is written
+out here: else every update would replace every task definition.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_stack.airflow import Deployment, Probe
+from airflow_stack.backends.aws.environment import ONE_OFF, role_environment, roles
+from airflow_stack.backends.aws.side_containers import (
+    PUBLISHER_SECRETS,
+    agent,
+    publisher,
+    publisher_environment,
+    router,
+)
+from airflow_stack.config import StackConfig
+
+# Seconds. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
+LONGEST_STOP = 120
+SIDE_STOP = 30
+
+# Seconds in which a failing probe does not count: with a quarter of a vCPU, Airflow loads for minutes.
+START_PERIOD = 300
+
+# Ports beside Role.port: where the webserver reads the log of a task or a trigger that still runs.
+LOG_PORTS = {"worker": 8793, "triggerer": 8794}
+
+# The image's own user, and the group that owns what Airflow writes.
+USER = "50000:0"
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What is known of the resources when they are there."""
+
+    image: str
+    """Airflow's image, by digest."""
+    region: str
+    cluster: str
+    """Name of the cluster."""
+    log_group: str
+    """Name of the role's log group."""
+    environment: Mapping[str, str]
+    """What `environment.environment` has returned."""
+    secret_arns: Mapping[str, str]
+    """By name of the secret file."""
+    firehose: str | None = None
+    """Name of the stream of the services' logs; needed where ``logs.firelens``."""
+
+
+def container_definitions(config: StackConfig, deployment: Deployment, role_name: str, facts: TaskFacts) -> str:
+    """The containers of a role's tasks, Airflow's first, which has the name of the role.
+
+    ``role_name`` is one of `environment.roles`. Raises KeyError for a secret without an ARN.
+    """
+    role = roles(deployment)[role_name]
+    shared = {**deployment.environment, **facts.environment}
+    ports = [port for port in (role.port, LOG_PORTS.get(role_name)) if port]
+    airflow = _container(
+        {
+            "name": role_name,
+            "image": facts.image,
+            "command": list(role.command),
+            "environment": _environment({**shared, **role.environment, **role_environment(config, role_name)}),
+            "secrets": _secrets(role.secrets, facts),
+            "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"} for port in ports],
+            "logConfiguration": _log(config, role_name, role_name, facts),
+            "stopTimeout": min(role.stop_timeout, LONGEST_STOP),
+            "user": USER,
+        }
+    )
+    if role.probe:
+        airflow["healthCheck"] = _health_check(role.probe)
+    containers = [airflow]
+    if role_name == "scheduler":
+        containers.append(
+            _container(
+                {
+                    "image": facts.image,
+                    "environment": _environment(publisher_environment(config, shared, facts.cluster)),
+                    "secrets": _secrets(PUBLISHER_SECRETS, facts),
+                    "logConfiguration": _log(config, role_name, "metrics", facts),
+                    "user": USER,
+                    **publisher(),
+                }
+            )
+        )
+    if config.aws.metrics.statsd:
+        log = _log(config, role_name, "cloudwatch-agent", facts)
+        containers.append(_container({"logConfiguration": log, **agent(config, facts.region)}))
+    if _is_routed(config, role_name):
+        # What is wrong with the router itself is said in CloudWatch.
+        containers.append(_container({"logConfiguration": _awslogs("log-router", facts), **router(config)}))
+    if config.aws.exec:
+        for container in containers:
+            # The shells that a session leaves behind are somebody's to bury.
+            container["linuxParameters"] = {"initProcessEnabled": True}
+    return json.dumps(containers, sort_keys=True, separators=(",", ":"))
+
+
+def _container(parts: dict[str, Any]) -> dict[str, Any]:
+    """With everything that AWS would fill in."""
+    return {
+        "cpu": 0,
+        "environment": [],
+        "essential": True,
+        "mountPoints": [],
+        "portMappings": [],
+        # Airflow writes its configuration, its logs and the files of its secrets, and ECS exec writes its agent.
+        "readonlyRootFilesystem": False,
+        "stopTimeout": SIDE_STOP,
+        "systemControls": [],
+        "volumesFrom": [],
+    } | parts
+
+
+def _environment(variables: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in sorted(variables.items())]
+
+
+def _secrets(names: tuple[str, ...], facts: TaskFacts) -> list[dict[str, str]]:
+    """References alone. The image's entrypoint makes files of the variables before anything else starts."""
+    found = {f"AIRFLOW_STACK_SECRET_{name.upper()}": facts.secret_arns[name] for name in names}
+    return [{"name": name, "valueFrom": arn} for name, arn in sorted(found.items())]
+
+
+def _health_check(probe: Probe) -> dict[str, Any]:
+    return {
+        "command": list(probe.test),
+        "interval": probe.interval,
+        "retries": probe.retries,
+        "startPeriod": max(probe.start_period, START_PERIOD),
+        "timeout": probe.timeout,
+    }
+
+
+def _is_routed(config: StackConfig, role: str) -> bool:
+    """Migration and single commands are followed while they run: CloudWatch shows a line at once, S3 after minutes."""
+    return config.aws.logs.firelens and role != ONE_OFF
+
+
+def _log(config: StackConfig, role: str, container: str, facts: TaskFacts) -> dict[str, Any]:
+    if not _is_routed(config, role):
+        return _awslogs(container, facts)
+    if facts.firehose is None:
+        raise ValueError("logs.firelens needs the name of the stream")
+    # https://docs.fluentbit.io/manual/pipeline/outputs/firehose
+    return {
+        "logDriver": "awsfirelens",
+        "options": {
+            "Name": "kinesis_firehose",
+            "delivery_stream": facts.firehose,
+            "region": facts.region,
+            # The table's column; Fluent Bit writes none unless it is told how.
+            "time_key": "time",
+            "time_key_format": "%Y-%m-%dT%H:%M:%S.%3NZ",
+        },
+    }
+
+
+def _awslogs(container: str, facts: TaskFacts) -> dict[str, Any]:
+    return {
+        "logDriver": "awslogs",
+        "options": {
+            "awslogs-group": facts.log_group,
+            "awslogs-region": facts.region,
+            "awslogs-stream-prefix": container,
+            # Where CloudWatch is slow, lines are lost rather than Airflow stopped.
+            "max-buffer-size": "10m",
+            "mode": "non-blocking",
+        },
+    }

@@ -1,0 +1,272 @@
+"""``target.network``, ``target.egress``: VPC, subnets, and how tasks get out of them.
+
+There are no VPC flow logs: CloudWatch charges for every GB of them, and nothing here reads them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import ec2, vpc
+
+from airflow_stack.config import StackConfig
+from airflow_stack.config.aws.network import ExistingNetwork, OwnNetwork
+
+ANYWHERE = "0.0.0.0/0"
+# The VPC is cut into as many blocks as the most zones need, so that another zone moves no subnet that is there.
+MOST_ZONES = 4
+
+
+@dataclass(frozen=True)
+class Zone:
+    """An availability zone by its letter, and the CIDRs of its two subnets."""
+
+    letter: str
+    public: str
+    private: str
+
+
+def subnets(cidr: str, zones: Sequence[str]) -> list[Zone]:
+    """The subnets of these zones: eighths of the VPC, the public ones in its first half.
+
+    A zone's blocks follow from its place in the list: a letter added at the end changes no other zone. ValueError for
+    more than four zones.
+    """
+    if len(zones) > MOST_ZONES:
+        raise ValueError(f"{len(zones)} zones: at most {MOST_ZONES} have room")
+    blocks = [str(block) for block in ipaddress.IPv4Network(cidr).subnets(new_prefix=_prefix(cidr))]
+    return [Zone(letter, blocks[place], blocks[MOST_ZONES + place]) for place, letter in enumerate(zones)]
+
+
+def _prefix(cidr: str) -> int:
+    return ipaddress.IPv4Network(cidr).prefixlen + (2 * MOST_ZONES - 1).bit_length()
+
+
+def interface_endpoints(config: StackConfig) -> list[str]:
+    """AWS services that tasks reach by interface endpoints where they have no other way out; each costs by the hour.
+
+    Fargate itself, and task protection through the ECS agent, need none.
+    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
+    """
+    services = ["ecr.api", "ecr.dkr", "logs", "monitoring", "secretsmanager"]
+    if config.broker.kind == "sqs":
+        services.append("sqs")
+    if config.aws.exec:
+        services.append("ssmmessages")
+    if config.aws.logs.firelens:
+        services.append("kinesis-firehose")
+    return sorted(services)
+
+
+def after(value: pulumi.Output[str], resources: Sequence[pulumi.Resource]) -> pulumi.Output[str]:
+    """The same value, for whose users these resources come first: made before them, deleted after them.
+
+    A subnet is of use only with its routes, a security group only with its rules. Waits for URNs instead of ids: a
+    preview knows them, so a resource that is new does not make the value look unknown.
+    """
+    return pulumi.Output.all(value, *(resource.urn for resource in resources)).apply(lambda known: str(known[0]))
+
+
+class Network(pulumi.ComponentResource):
+    """A VPC of the stack's own, or one that is there already."""
+
+    vpc_id: pulumi.Output[str]
+    public_subnet_ids: list[pulumi.Output[str]]
+    """Of the load balancer; with a route to the internet."""
+    private_subnet_ids: list[pulumi.Output[str]]
+    """Of database and broker. They don't wait for a way out, which these don't use."""
+    task_subnet_ids: list[pulumi.Output[str]]
+    """Of the tasks; with their way out."""
+    assign_public_ip: bool
+    """Whether a task needs a public address of its own to get out."""
+    cidr_block: pulumi.Output[str] | None
+    """Of the VPC; None for an existing one, whose addresses config does not name."""
+
+    def __init__(self, name: str, config: StackConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("airflow-stack:aws:Network", name, None, opts)
+        self._name, self._prefix = name, config.aws.name
+        self._child = pulumi.ResourceOptions(parent=self)
+        self.assign_public_ip = config.aws.egress == "public_ip"
+        if isinstance(config.aws.network, ExistingNetwork):
+            self._existing(config.aws.network)
+        else:
+            self._own(config, config.aws.network)
+        self.register_outputs({})
+
+    def _existing(self, network: ExistingNetwork) -> None:
+        """Only names what its owner has made: nothing is added to it but security groups."""
+        self.vpc_id = pulumi.Output.from_input(network.vpc_id)
+        self.cidr_block = None
+        self.public_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in network.public_subnet_ids]
+        self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in network.private_subnet_ids]
+        self.task_subnet_ids = self.public_subnet_ids if self.assign_public_ip else self.private_subnet_ids
+
+    def _own(self, config: StackConfig, network: OwnNetwork) -> None:
+        region, egress = config.aws.region, config.aws.egress
+        cloud = ec2.Vpc(
+            f"{self._name}-vpc",
+            cidr_block=network.cidr,
+            # Interface endpoints and RDS are found by names that resolve to private addresses.
+            enable_dns_support=True,
+            enable_dns_hostnames=True,
+            tags=self._tags("vpc"),
+            opts=self._child,
+        )
+        self.vpc_id, self.cidr_block = cloud.id, cloud.cidr_block
+        # Whatever is started without a group of its own lands in this one: it lets nothing in or out.
+        ec2.DefaultSecurityGroup(
+            f"{self._name}-default-security-group",
+            vpc_id=cloud.id,
+            ingress=[],
+            egress=[],
+            tags=self._tags("unused"),
+            opts=self._child,
+        )
+        zones = subnets(network.cidr, network.zones)
+        public = {zone.letter: self._subnet("public", zone.letter, zone.public, region) for zone in zones}
+        private = {zone.letter: self._subnet("private", zone.letter, zone.private, region) for zone in zones}
+
+        gateway = ec2.InternetGateway(
+            f"{self._name}-internet", vpc_id=cloud.id, tags=self._tags("internet"), opts=self._child
+        )
+        public_table = self._table("public")
+        # By zone and not by gateway: from one NAT gateway to one a zone, only routes change.
+        private_tables = {letter: self._table(f"private-{letter}") for letter in private}
+        internet = ec2.Route(
+            f"{self._name}-public-internet",
+            route_table_id=public_table.id,
+            destination_cidr_block=ANYWHERE,
+            gateway_id=gateway.id,
+            opts=self._child,
+        )
+        public_routes: dict[str, list[pulumi.Resource]] = {
+            letter: [internet, self._associate("public", letter, subnet, public_table)]
+            for letter, subnet in public.items()
+        }
+        private_routes: dict[str, list[pulumi.Resource]] = {
+            letter: [self._associate("private", letter, subnet, private_tables[letter])]
+            for letter, subnet in private.items()
+        }
+        self.public_subnet_ids = [after(subnet.id, public_routes[letter]) for letter, subnet in public.items()]
+        self.private_subnet_ids = [after(subnet.id, private_routes[letter]) for letter, subnet in private.items()]
+        shared: list[pulumi.Resource] = [self._s3(region, [public_table, *private_tables.values()])]
+        if egress == "public_ip":
+            self.task_subnet_ids = [after(subnet, shared) for subnet in self.public_subnet_ids]
+            return
+        if egress == "vpc_endpoints":
+            shared += self._endpoints(config, cloud, list(private.values()))
+        else:
+            first = next(iter(public))
+            sources = public if egress == "nat_per_zone" else [first]
+            gateways = {letter: self._nat(letter, public[letter], public_routes[letter]) for letter in sources}
+            for letter, table in private_tables.items():
+                nat = gateways.get(letter, gateways[first])
+                private_routes[letter].append(self._nat_route(letter, table, nat))
+        self.task_subnet_ids = [
+            after(subnet.id, [*private_routes[letter], *shared]) for letter, subnet in private.items()
+        ]
+
+    def _subnet(self, kind: str, letter: str, block: str, region: str) -> ec2.Subnet:
+        return ec2.Subnet(
+            f"{self._name}-{kind}-{letter}",
+            vpc_id=self.vpc_id,
+            cidr_block=block,
+            availability_zone=f"{region}{letter}",
+            # A task that is to have a public address asks for it; nothing gets one by standing here.
+            map_public_ip_on_launch=False,
+            tags=self._tags(f"{kind}-{letter}"),
+            opts=self._child,
+        )
+
+    def _table(self, purpose: str) -> ec2.RouteTable:
+        return ec2.RouteTable(f"{self._name}-{purpose}", vpc_id=self.vpc_id, tags=self._tags(purpose), opts=self._child)
+
+    def _associate(
+        self, kind: str, letter: str, subnet: ec2.Subnet, table: ec2.RouteTable
+    ) -> ec2.RouteTableAssociation:
+        return ec2.RouteTableAssociation(
+            f"{self._name}-{kind}-{letter}-routes", subnet_id=subnet.id, route_table_id=table.id, opts=self._child
+        )
+
+    def _s3(self, region: str, tables: Sequence[ec2.RouteTable]) -> ec2.VpcEndpoint:
+        """Free, and it keeps task logs and image layers off a NAT gateway, which charges for each GB.
+
+        Its policy is AWS's default: what a task may do with which bucket is the matter of the task's role.
+        """
+        return ec2.VpcEndpoint(
+            f"{self._name}-s3",
+            vpc_id=self.vpc_id,
+            service_name=f"com.amazonaws.{region}.s3",
+            vpc_endpoint_type="Gateway",
+            route_table_ids=[table.id for table in tables],
+            tags=self._tags("s3"),
+            opts=self._child,
+        )
+
+    def _nat(self, letter: str, subnet: ec2.Subnet, routes: Sequence[pulumi.Resource]) -> ec2.NatGateway:
+        address = ec2.Eip(
+            f"{self._name}-nat-{letter}",
+            domain="vpc",
+            tags=self._tags(f"nat-{letter}"),
+            # AWS refuses to detach an internet gateway while addresses of its VPC are in use.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(routes)),
+        )
+        return ec2.NatGateway(
+            f"{self._name}-nat-{letter}",
+            allocation_id=address.id,
+            subnet_id=after(subnet.id, routes),
+            tags=self._tags(f"nat-{letter}"),
+            opts=self._child,
+        )
+
+    def _nat_route(self, letter: str, table: ec2.RouteTable, nat: ec2.NatGateway) -> ec2.Route:
+        return ec2.Route(
+            f"{self._name}-private-{letter}-nat",
+            route_table_id=table.id,
+            destination_cidr_block=ANYWHERE,
+            nat_gateway_id=nat.id,
+            opts=self._child,
+        )
+
+    def _endpoints(self, config: StackConfig, cloud: ec2.Vpc, private: Sequence[ec2.Subnet]) -> list[pulumi.Resource]:
+        group = ec2.SecurityGroup(
+            f"{self._name}-endpoints",
+            name_prefix=f"{self._prefix}-endpoints-",
+            description="VPC endpoints of AWS services",
+            vpc_id=cloud.id,
+            tags=self._tags("endpoints"),
+            opts=self._child,
+        )
+        rule = vpc.SecurityGroupIngressRule(
+            f"{self._name}-endpoints-from-vpc",
+            security_group_id=group.id,
+            description="HTTPS to AWS services, from inside the VPC",
+            cidr_ipv4=cloud.cidr_block,
+            ip_protocol="tcp",
+            from_port=443,
+            to_port=443,
+            opts=self._child,
+        )
+        endpoints = [
+            ec2.VpcEndpoint(
+                f"{self._name}-{service.replace('.', '-')}",
+                vpc_id=cloud.id,
+                service_name=f"com.amazonaws.{config.aws.region}.{service}",
+                vpc_endpoint_type="Interface",
+                # The services' usual names then lead here: nothing in a task has to be told.
+                private_dns_enabled=True,
+                subnet_ids=[subnet.id for subnet in private],
+                security_group_ids=[group.id],
+                tags=self._tags(service),
+                opts=self._child,
+            )
+            for service in interface_endpoints(config)
+        ]
+        return [rule, *endpoints]
+
+    def _tags(self, purpose: str) -> dict[str, str]:
+        """What the console shows as a name."""
+        return {"Name": f"{self._prefix}-{purpose}"}

@@ -1,0 +1,50 @@
+"""The provider of every AWS resource: its region and the tags that all of them bear."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from airflow_stack.config import StackConfig
+
+# Where the AWS SDKs find credentials without asking a network.
+VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_PROFILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+FILES = (
+    ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
+    ("AWS_CONFIG_FILE", "~/.aws/config"),
+)
+
+
+def provider(name: str, config: StackConfig, stack: str) -> aws.Provider:
+    """The provider. A preview without credentials, of a fork's pull request for example, gets made-up ones.
+
+    They are used for nothing: a preview of this program asks AWS nothing.
+    """
+    target = config.aws
+    tags = {"airflow-stack": target.name, "airflow-stack:stack": stack} | target.tags
+    offline = pulumi.runtime.is_dry_run() and not has_credentials()
+    return aws.Provider(
+        name,
+        region=target.region,
+        default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
+        access_key="preview" if offline else None,
+        secret_key="preview" if offline else None,
+        skip_credentials_validation=True if offline else None,
+        skip_requesting_account_id=True if offline else None,
+    )
+
+
+def has_credentials() -> bool:
+    """Whether the environment or a file names some. An EC2 instance's are not looked for: that asks a network."""
+    if any(os.environ.get(name) for name in VARIABLES):
+        return True
+    return any(Path(os.environ.get(variable, path)).expanduser().exists() for variable, path in FILES)

@@ -1,0 +1,147 @@
+"""The long-running ECS services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_aws import ecs
+
+from airflow_stack.config import StackConfig
+from airflow_stack.config.aws.services import Capacity
+from airflow_stack.config.aws.types import FARGATE_PLATFORM
+
+if TYPE_CHECKING:
+    from airflow_stack.backends.aws.cluster import Cluster
+    from airflow_stack.backends.aws.load_balancer import LoadBalancer
+    from airflow_stack.backends.aws.migration import Migration
+    from airflow_stack.backends.aws.network import Network
+    from airflow_stack.backends.aws.security_groups import SecurityGroups
+    from airflow_stack.backends.aws.task_definitions import TaskDefinitions
+
+SERVICES = ("webserver", "scheduler", "triggerer", "worker")
+
+# Percent of the desired tasks that stay, and that there may be, while new ones replace them. An old and a new scheduler
+# side by side would write the DAGs of two images in turn: runs would be created that the new workers can't run. Tasks
+# go on without a scheduler for the minute that its replacement takes.
+DEPLOYMENT = {"webserver": (100, 200), "scheduler": (0, 100), "triggerer": (100, 200), "worker": (100, 200)}
+
+# ECS balances over the zones only where it may run more tasks than desired. A worker is left alone: the autoscaler
+# replaces workers often enough, and moving one waits for its tasks.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+BALANCED = ("webserver", "triggerer")
+
+# Seconds in which a failing health check does not count: with a quarter of a vCPU the webserver loads for minutes.
+GRACE = 300
+
+
+class Services(pulumi.ComponentResource):
+    """One service for each long-running role; started after the migration."""
+
+    service_names: dict[str, pulumi.Output[str]]
+    """By role."""
+
+    def __init__(
+        self,
+        name: str,
+        config: StackConfig,
+        cluster: Cluster,
+        definitions: TaskDefinitions,
+        network: Network,
+        groups: SecurityGroups,
+        load_balancer: LoadBalancer,
+        migration: Migration,
+        *,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("airflow-stack:aws:Services", name, None, opts)
+        target = config.aws
+        self.service_names = {}
+        for role in SERVICES:
+            settings = getattr(target, role)
+            least, most = DEPLOYMENT[role]
+            served = role == "webserver"
+            elastic = role == "worker"
+            # ECS refuses a service whose target group no listener uses yet; the migration comes before any new code.
+            before: list[pulumi.Resource] = [migration, *(load_balancer.listeners if served else ())]
+            service = ecs.Service(
+                f"{name}-{role}",
+                name=f"{target.name}-{role}",
+                cluster=cluster.arn,
+                task_definition=definitions.arns[role],
+                desired_count=target.worker.min if elastic else settings.count,
+                capacity_provider_strategies=strategy(settings.capacity),
+                # Without it the provider replaces a service whose capacity changes, and the name is taken meanwhile.
+                force_new_deployment=True,
+                platform_version=FARGATE_PLATFORM,
+                network_configuration=ecs.ServiceNetworkConfigurationArgs(
+                    subnets=network.task_subnet_ids,
+                    security_groups=[groups.services[role]],
+                    assign_public_ip=network.assign_public_ip,
+                ),
+                load_balancers=[
+                    ecs.ServiceLoadBalancerArgs(
+                        target_group_arn=load_balancer.target_group_arn, container_name=role, container_port=8080
+                    )
+                ]
+                if served
+                else None,
+                health_check_grace_period_seconds=GRACE if served else None,
+                deployment_minimum_healthy_percent=least,
+                deployment_maximum_percent=most,
+                deployment_circuit_breaker=ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
+                availability_zone_rebalancing="ENABLED" if role in BALANCED else "DISABLED",
+                enable_execute_command=target.exec,
+                enable_ecs_managed_tags=True,
+                propagate_tags="SERVICE",
+                # An old worker stays until its tasks have ended, which may take hours: nobody waits for that.
+                wait_for_steady_state=not elastic,
+                opts=pulumi.ResourceOptions(
+                    parent=self,
+                    depends_on=before,
+                    # Once the autoscaler owns the count, an update would undo what it has set.
+                    ignore_changes=["desiredCount"] if elastic or settings.schedule else None,
+                    custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m"),
+                ),
+            )
+            self.service_names[role] = service.name if elastic else _rolled_out(role, service, definitions.arns[role])
+        self.register_outputs({})
+
+
+def strategy(capacity: Capacity) -> list[ecs.ServiceCapacityProviderStrategyArgs]:
+    """The shares of Fargate's two providers; one that gets no task is left out."""
+    shares = [
+        ecs.ServiceCapacityProviderStrategyArgs(
+            capacity_provider="FARGATE", base=capacity.on_demand_base, weight=capacity.on_demand_weight
+        )
+    ]
+    if capacity.on_demand_base + capacity.on_demand_weight == 0:
+        shares = []
+    if capacity.spot_weight:
+        shares.append(
+            ecs.ServiceCapacityProviderStrategyArgs(
+                capacity_provider="FARGATE_SPOT", base=0, weight=capacity.spot_weight
+            )
+        )
+    return shares
+
+
+def _rolled_out(role: str, service: ecs.Service, wanted: pulumi.Output[str]) -> pulumi.Output[str]:
+    """The service's name, where it runs what it was told to run.
+
+    After a rollback the service is steady too, and the provider reports success; only the task definition tells.
+    https://github.com/hashicorp/terraform-provider-aws/issues/20858
+    """
+
+    def name(known: tuple[str, str, str]) -> str:
+        service_name, found, asked = known
+        if not pulumi.runtime.is_dry_run() and found != asked:
+            raise pulumi.RunError(
+                f"the new {role} did not start: ECS has rolled {service_name} back to {found.rpartition('/')[2]}.\n"
+                f"Its log group says why. The update can be repeated when it is mended."
+            )
+        return service_name
+
+    return pulumi.Output.all(service.name, service.task_definition, wanted).apply(
+        lambda known: name((known[0], known[1], known[2]))
+    )

@@ -1,0 +1,174 @@
+"""The whole stack on AWS: its parts, in the order in which they need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+
+from airflow_stack.airflow import describe
+from airflow_stack.airflow.secrets import Servers
+from airflow_stack.backends.aws.autoscaling import Autoscaling
+from airflow_stack.backends.aws.broker import Broker
+from airflow_stack.backends.aws.cluster import Cluster
+from airflow_stack.backends.aws.database import Database
+from airflow_stack.backends.aws.environment import Facts, environment
+from airflow_stack.backends.aws.load_balancer import LoadBalancer
+from airflow_stack.backends.aws.logs import Logs
+from airflow_stack.backends.aws.migration import Migration
+from airflow_stack.backends.aws.monitoring import Monitoring
+from airflow_stack.backends.aws.network import Network
+from airflow_stack.backends.aws.provider import provider
+from airflow_stack.backends.aws.registry import PushedImage, Registry
+from airflow_stack.backends.aws.roles import Roles, Used
+from airflow_stack.backends.aws.secrets import GeneratedSecrets, StoredSecrets
+from airflow_stack.backends.aws.security_groups import SecurityGroups
+from airflow_stack.backends.aws.services import Services
+from airflow_stack.backends.aws.storage import Storage
+from airflow_stack.backends.aws.task_definitions import TaskDefinitions
+from airflow_stack.backends.images import project_image
+from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.outputs import AwsOutputs, StackOutputs
+
+
+class AwsStack(pulumi.ComponentResource):
+    """Parent of all parts, and of their provider."""
+
+    outputs: StackOutputs
+
+    def __init__(self, name: str, config: StackConfig, given: Secrets, program: Path, stack: str) -> None:
+        super().__init__(
+            "airflow-stack:aws:AwsStack", name, None,
+            pulumi.ResourceOptions(providers=[provider(f"{name}-aws", config, stack)]),
+        )  # fmt: skip
+        opts = pulumi.ResourceOptions(parent=self)
+        deployment = describe(config)
+
+        network = Network(name, config, opts=opts)
+        groups = SecurityGroups(name, config, network, opts=opts)
+        registry = Registry(name, config, opts=opts)
+        image = PushedImage(
+            f"{name}-image", config, registry.repository_url, project_image(config, program), program, opts=opts
+        )
+        storage = Storage(name, config, opts=opts)
+        logs = Logs(name, config, storage.bucket, storage.bucket_arn, opts=opts)
+        cluster = Cluster(name, config, opts=opts)
+
+        generated = GeneratedSecrets(name, config, given, opts=opts)
+        database = None
+        if config.database.kind == "rds":
+            # AWS refuses to delete a kept database: a destroy ends there, before it forgets the bucket and the images.
+            kept = pulumi.ResourceOptions(parent=self, depends_on=[storage, registry])
+            password = generated.value("airflow_database_password")
+            database = Database(name, config, network, groups, password, opts=kept)
+        cached = config.broker.kind == "elasticache"
+        broker = Broker(name, config, network, groups, generated.value("redis_password") if cached else None, opts=opts)
+        servers = pulumi.Output.all(database.address if database else "", broker.address or "").apply(
+            lambda both: Servers(*both)
+        )
+        stored = StoredSecrets(name, config, generated.values, servers, opts=opts)
+
+        oidc = generated.value("oidc_client_secret") if config.aws.load_balancer.oidc else None
+        load_balancer = LoadBalancer(name, config, network, groups, oidc, opts=opts)
+        roles = Roles(
+            name,
+            config,
+            deployment,
+            Used(
+                cluster.arn,
+                storage.bucket_arn,
+                registry.repository_arn,
+                logs.group_arns,
+                stored.arns,
+                broker.queue_arn,
+                logs.firehose_arn,
+                cluster.exec_log_group_arn,
+            ),
+            opts=opts,
+        )
+        definitions = TaskDefinitions(
+            name,
+            config,
+            deployment,
+            image.reference,
+            roles,
+            _environment(config, storage, broker, load_balancer),
+            stored.arns,
+            stored.versions,
+            logs,
+            cluster,
+            opts=opts,
+        )
+        needed: list[pulumi.Resource] = [stored, broker, *roles.policies]
+        migration = Migration(
+            f"{name}-migration", config, deployment, cluster, definitions, network, groups,
+            depends_on=[*needed, database] if database else needed, opts=opts,
+        )  # fmt: skip
+        services = Services(name, config, cluster, definitions, network, groups, load_balancer, migration, opts=opts)
+        Autoscaling(name, config, cluster, services, opts=opts)
+        Monitoring(
+            name,
+            config,
+            cluster_name=cluster.cluster_name,
+            cluster_arn=cluster.arn,
+            service_names=services.service_names,
+            load_balancer=load_balancer.arn_suffix,
+            target_group=load_balancer.target_group_arn_suffix,
+            database=database.identifier if database else None,
+            queue=broker.queue_name,
+            dead_letters=broker.dead_letter_name,
+            cache=broker.cache_id,
+            opts=opts,
+        )
+
+        admin_password = generated.value("admin_password") if config.creates_admin else None
+        self.outputs = StackOutputs(
+            url=load_balancer.url,
+            admin_username=config.admin.username,
+            admin_password=admin_password,
+            aws=AwsOutputs(
+                region=config.aws.region,
+                cluster=cluster.cluster_name,
+                services=services.service_names,
+                task_definitions=definitions.arns,
+                log_groups=logs.groups,
+                security_groups=groups.services,
+                subnets=network.task_subnet_ids,
+                assign_public_ip=network.assign_public_ip,
+                bucket=storage.bucket,
+                repository=registry.repository_url,
+                secrets=stored.arns,
+                task_roles=roles.task_names,
+                commands=_commands(config, stack, logs),
+            ),
+        )
+        self.register_outputs({})
+
+
+def _environment(
+    config: StackConfig, storage: Storage, broker: Broker, load_balancer: LoadBalancer
+) -> pulumi.Output[Mapping[str, str]]:
+    def known(values: list[str | None]) -> Mapping[str, str]:
+        bucket, queue_url, url = values
+        return environment(config, Facts(config.aws.region, str(bucket), queue_url, str(url)))
+
+    return pulumi.Output.all(storage.bucket, broker.queue_url, load_balancer.url).apply(known)
+
+
+def _commands(config: StackConfig, stack: str, logs: Logs) -> dict[str, pulumi.Input[str]]:
+    """What a user types next."""
+    commands: dict[str, pulumi.Input[str]] = {
+        "airflow": f"airflow-stack run -s {stack} -- airflow dags list",
+        "logs": pulumi.Output.concat(
+            "aws logs tail ", logs.groups["scheduler"], f" --follow --region {config.aws.region}"
+        ),
+    }
+    if config.creates_admin:
+        commands["password"] = f"pulumi stack output admin_password --show-secrets -s {stack}"
+    return commands
+
+
+def deploy(config: StackConfig, given: Secrets, program: Path, stack: str) -> StackOutputs:
+    """Register every resource of the stack; the outputs say where to find it. Nothing here asks AWS."""
+    return AwsStack(config.aws.name, config, given, program, stack).outputs

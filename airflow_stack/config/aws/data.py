@@ -1,0 +1,94 @@
+"""Database and broker that AWS runs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from airflow_stack.config.aws.types import RDS_MEMORY, InstanceClass
+from airflow_stack.config.errors import RuleError
+from airflow_stack.config.types import Section, SqlName, matches
+
+
+class RdsDatabase(Section):
+    """RDS for PostgreSQL: encrypted, backed up, protected from deletion. Its password is generated."""
+
+    kind: Literal["rds"]
+    version: Literal["13", "14", "15", "16"] = Field(
+        "16", description="PostgreSQL's major version: those that Airflow supports. AWS picks the minor one."
+    )
+    instance_class: InstanceClass = Field("db.t4g.micro", description="Size of the instance.")
+    storage: int = Field(20, ge=20, le=65_536, description="GB of storage at first.")
+    max_storage: int = Field(100, ge=22, le=65_536, description="GB that the storage may grow to.")
+    multi_az: bool = Field(False, description="A standby in another zone, which takes over; twice the price.")
+    backup_days: int = Field(7, ge=1, le=35, description="Days for which daily backups are kept.")
+    user: SqlName = Field("airflow", description="Airflow's role, which owns the instance.")
+    name: SqlName = Field("airflow", description="Airflow's database.")
+
+    @field_validator("instance_class")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in RDS_MEMORY:
+            families = sorted({name.rsplit(".", 1)[0] for name in RDS_MEMORY})
+            raise ValueError(f"must be an instance class of {', '.join(families)}")
+        return value
+
+    @model_validator(mode="after")
+    def _grows(self) -> RdsDatabase:
+        """RDS wants the limit a tenth above the storage."""
+        if self.max_storage < self.storage * 1.1:
+            raise RuleError(
+                "max_storage",
+                f"{self.max_storage} must be at least a tenth more than storage, {self.storage}",
+                put=("max_storage", min(self.storage * 2, 65_536)),
+            )
+        return self
+
+    @property
+    def max_connections(self) -> int:
+        """PostgreSQL's own setting on RDS: the instance's memory by 9,531,392, up to 5,000, less a reserve.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html
+        """
+        usable = RDS_MEMORY[self.instance_class] * 1024**3 * 0.9
+        return min(int(usable / 9_531_392), 5000) - 5
+
+
+class SqsBroker(Section):
+    """Amazon SQS: nothing runs and nothing is paid while nothing is queued. Without events: no Flower."""
+
+    kind: Literal["sqs"]
+    visibility_timeout: int = Field(
+        43_200,
+        ge=3600,
+        le=43_200,
+        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
+        " longest task; SQS allows twelve hours.",
+    )
+    max_receives: int = Field(
+        5, ge=2, le=1000, description="Deliveries of a task before it goes to the dead-letter queue."
+    )
+
+
+class ElastiCacheBroker(Section):
+    """Valkey or Redis by ElastiCache: encrypted, with a password that is generated."""
+
+    kind: Literal["elasticache"]
+    engine: Literal["valkey", "redis"] = Field("valkey", description="Valkey costs a fifth less.")
+    node_type: Annotated[
+        str,
+        matches(
+            r"cache\.(t4g\.(micro|small|medium)|(m7g|r7g)\.(large|xlarge|2xlarge|4xlarge))",
+            "must be a node type of cache.t4g, cache.m7g or cache.r7g",
+        ),
+        Field(examples=["cache.t4g.micro"]),
+    ] = Field("cache.t4g.micro", description="Size of a node.")
+    replicas: int = Field(0, ge=0, le=5, description="Copies in other zones, of which one takes over.")
+    visibility_timeout: int = Field(
+        86_400,
+        ge=3600,
+        le=604_800,
+        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
+        " longest task.",
+    )

@@ -1,0 +1,253 @@
+"""What one month costs, item by item: idle, and with a load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from airflow_stack.airflow import describe
+from airflow_stack.config import StackConfig
+from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
+from airflow_stack.config.aws.network import OwnNetwork
+from airflow_stack.config.aws.services import Capacity, TaskSize
+from airflow_stack.cost import assumptions as assume
+from airflow_stack.cost.hours import HOURS_PER_MONTH, share
+from airflow_stack.cost.prices import SPOT_SHARE, Prices
+
+SERVICES = ("webserver", "scheduler", "triggerer")
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the stack has to do, every day."""
+
+    tasks_per_day: int = 0
+    minutes_per_task: float = 0.0
+
+    @property
+    def tasks(self) -> float:
+        """In a month."""
+        return self.tasks_per_day * HOURS_PER_MONTH / 24
+
+
+IDLE = Load()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the bill."""
+
+    service: str
+    what: str
+    quantity: float
+    unit: str
+    unit_usd: float
+    derived: bool = False
+    """Whether the price was made of another region's."""
+
+    @property
+    def usd(self) -> float:
+        """A month."""
+        return self.quantity * self.unit_usd
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """All lines of one month."""
+
+    items: tuple[Item, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def usd(self) -> float:
+        """A month."""
+        return sum(item.usd for item in self.items)
+
+
+def estimate(config: StackConfig, load: Load = IDLE) -> Estimate:
+    """The bill of a month. Raises PriceError for a region or a size that the table lacks."""
+    month = _Month(config, load)
+    return Estimate(tuple(item for item in month.items() if item.quantity > 0), tuple(month.warnings))
+
+
+class _Month:
+    def __init__(self, config: StackConfig, load: Load) -> None:
+        self._config = config
+        self._target = config.aws
+        self._load = load
+        self._prices = Prices(config.aws.region)
+        self.warnings: list[str] = []
+        # Of all tasks of a service together.
+        self._hours = {
+            role: getattr(self._target, role).count * HOURS_PER_MONTH * share(getattr(self._target, role).schedule)
+            for role in SERVICES
+        }
+        self._hours["worker"] = self._worker_hours()
+
+    def items(self) -> Iterator[Item]:
+        yield from self._fargate()
+        yield from self._load_balancer()
+        yield from self._network()
+        yield from self._data()
+        yield from self._secrets()
+        yield from self._watching()
+        yield from self._stored()
+
+    def _item(self, service: str, what: str, quantity: float, unit: str, key: str, times: float = 1.0) -> Item:
+        usd = self._prices.usd(key) * times
+        return Item(service, what, quantity, unit, usd, self._prices.is_derived(key))
+
+    def _worker_hours(self) -> float:
+        """Of the workers: the least that always run, or what the tasks need, up to the most that may."""
+        workers = self._target.worker
+        open_hours = HOURS_PER_MONTH * share(workers.schedule)
+        slot_hours = self._load.tasks * self._load.minutes_per_task / 60
+        needed = slot_hours / (self._config.worker.concurrency * assume.SLOTS_BUSY)
+        if needed > workers.max * open_hours:
+            self.warnings.append(
+                f"the load needs {needed / open_hours if open_hours else needed:.1f} workers on average,"
+                f" and target.worker.max is {workers.max}"
+            )
+        return min(max(workers.min * open_hours, needed), workers.max * open_hours)
+
+    def _fargate(self) -> Iterator[Item]:
+        for role, hours in self._hours.items():
+            size: TaskSize = getattr(self._target, role)
+            count = self._target.worker.min if role == "worker" else getattr(self._target, role).count
+            spot = spot_share(getattr(self._target, role).capacity, max(1, count, round(hours / HOURS_PER_MONTH)))
+            times = 1 - spot * (1 - SPOT_SHARE)
+            how = _where(getattr(self._target, role).capacity)
+            processor = self._target.architecture
+            vcpus, gb = size.cpu / 1024, size.memory / 1024
+            yield self._item(
+                "Fargate", f"{role}: {vcpus:g} vCPU{how}", hours * vcpus, "vCPU-h", f"fargate.{processor}.vcpu", times
+            )
+            yield self._item("Fargate", f"{role}: {gb:g} GB{how}", hours * gb, "GB-h", f"fargate.{processor}.gb", times)
+        disk = (self._target.worker.ephemeral_storage or assume.FREE_DISK_GB) - assume.FREE_DISK_GB
+        yield self._item("Fargate", "worker: disk beyond 20 GB", self._hours["worker"] * disk, "GB-h", "fargate.disk")
+
+    def _load_balancer(self) -> Iterator[Item]:
+        yield self._item("Load balancer", "hours", HOURS_PER_MONTH, "h", "alb.hour")
+        yield self._item("Load balancer", "capacity units", HOURS_PER_MONTH * assume.LCU, "LCU-h", "alb.lcu")
+        yield self._item(
+            "Load balancer", "public IPv4 addresses", HOURS_PER_MONTH * self._zones, "address-h", "vpc.address"
+        )
+
+    @property
+    def _zones(self) -> int:
+        network = self._target.network
+        return len(network.zones) if isinstance(network, OwnNetwork) else len(network.public_subnet_ids)
+
+    def _network(self) -> Iterator[Item]:
+        task_hours = sum(self._hours.values())
+        egress = self._target.egress
+        gb = assume.EGRESS_GB_PER_TASK_HOUR * task_hours + assume.EGRESS_GB_PER_TASK * self._load.tasks
+        own = isinstance(self._target.network, OwnNetwork)
+        if egress == "public_ip":
+            yield self._item("Network", "public IPv4 addresses of tasks", task_hours, "address-h", "vpc.address")
+        elif egress == "vpc_endpoints":
+            hours = len(interface_endpoints(self._config)) * self._zones * HOURS_PER_MONTH
+            yield self._item("Network", "interface endpoints", hours, "endpoint-h", "vpc.endpoint.hour")
+            yield self._item("Network", "endpoints' data", gb, "GB", "vpc.endpoint.gb")
+        elif own:
+            gateways = self._zones if egress == "nat_per_zone" else 1
+            yield self._item("Network", "NAT gateways", gateways * HOURS_PER_MONTH, "h", "vpc.nat.hour")
+            yield self._item("Network", "NAT gateways' data", gb, "GB", "vpc.nat.gb")
+            yield self._item(
+                "Network", "NAT gateways' addresses", gateways * HOURS_PER_MONTH, "address-h", "vpc.address"
+            )
+        yield self._item("Network", "data out to the internet", assume.UI_GB, "GB", "transfer.out")
+        yield self._item("Network", "data between zones", gb * assume.OTHER_ZONE, "GB", "transfer.zones")
+
+    def _data(self) -> Iterator[Item]:
+        database, broker = self._config.database, self._config.broker
+        if isinstance(database, RdsDatabase):
+            copies = 2 if database.multi_az else 1
+            what = f"{database.instance_class}{', in two zones' if database.multi_az else ''}"
+            yield self._item("RDS", what, copies * HOURS_PER_MONTH, "h", f"rds.{database.instance_class}")
+            yield self._item("RDS", "gp3 storage", copies * database.storage, "GB", "rds.gp3")
+        if isinstance(broker, SqsBroker):
+            polls = self._hours["worker"] * 3600 / assume.POLL_SECONDS
+            requests = polls + self._load.tasks * assume.REQUESTS_PER_TASK
+            yield self._item("SQS", "requests", requests, "request", "sqs.request")
+        elif isinstance(broker, ElastiCacheBroker):
+            key, usd = self._prices.cache(broker.engine, broker.node_type)
+            hours = (1 + broker.replicas) * HOURS_PER_MONTH
+            what = f"{broker.engine} on {broker.node_type}"
+            yield Item("ElastiCache", what, hours, "node-h", usd, self._prices.is_derived(key))
+
+    def _secrets(self) -> Iterator[Item]:
+        deployment = describe(self._config)
+        count = len({file for role in (deployment.init, *deployment.roles) for file in role.secrets})
+        yield self._item("Secrets Manager", "secrets", count, "secret", "secrets.secret")
+        calls = self._load.tasks * assume.LOOKUPS_PER_TASK
+        yield self._item("Secrets Manager", "calls", calls, "call", "secrets.call")
+
+    def _watching(self) -> Iterator[Item]:
+        metrics = self._target.metrics
+        yield self._item("CloudWatch", "alarms, by metric", alarms(self._config), "alarm", "cloudwatch.alarm")
+        yield self._item("CloudWatch", "alarms of the autoscaler", assume.TRACKING_ALARMS, "alarm", "cloudwatch.alarm")
+        if self._target.scheduler.schedule is not None:
+            yield self._item("CloudWatch", "composite alarm", 1, "alarm", "cloudwatch.composite")
+        yield self._item("CloudWatch", "dashboard", 1, "dashboard", "cloudwatch.dashboard")
+        sent = assume.metrics(metrics.allow) if metrics.statsd else 0
+        yield self._item("CloudWatch", "metrics of the stack", assume.PUBLISHED + sent, "metric", "cloudwatch.metric")
+        if metrics.container_insights:
+            yield self._item("CloudWatch", "Container Insights", assume.INSIGHTS, "metric", "cloudwatch.metric")
+        agents = self._hours["scheduler"] * 60 if metrics.statsd else 0
+        published = self._hours["scheduler"] * 3600 / assume.PUBLISH_SECONDS
+        yield self._item(
+            "CloudWatch", "requests that send metrics", agents + published, "request", "cloudwatch.request"
+        )
+        gb = sum(self._hours.values()) * assume.LOG_GB_PER_HOUR + self._load.tasks * assume.LOG_GB_PER_TASK
+        if self._target.logs.firelens:
+            yield self._item("Firehose", "service logs", gb, "GB", "firehose.gb")
+            yield self._item("Athena", "queries", assume.ATHENA_TB, "TB", "athena.tb")
+        else:
+            kept = gb * assume.LOGS_COMPRESSED * self._target.logs.retention_days / 30.4
+            yield self._item("CloudWatch", "service logs, taken in", gb, "GB", "cloudwatch.logs.gb")
+            yield self._item("CloudWatch", "service logs, kept", kept, "GB", "cloudwatch.logs.kept")
+        if metrics.alarm_email is not None:
+            yield self._item("KMS", "key of the alarms' topic", 1, "key", "kms.key")
+
+    def _stored(self) -> Iterator[Item]:
+        logs = self._load.tasks * assume.TASK_LOG_GB * self._target.logs.task_log_days / 30.4
+        yield self._item("S3", "task logs", logs, "GB", "s3.gb")
+        yield self._item("S3", "writes", self._load.tasks, "request", "s3.put")
+        yield self._item("S3", "reads", self._load.tasks * assume.READS_PER_TASK, "request", "s3.get")
+        yield self._item("ECR", "images", assume.IMAGES_GB, "GB", "ecr.gb")
+
+
+def spot_share(capacity: Capacity, tasks: int) -> float:
+    """The part of so many tasks that is on Spot."""
+    weights = capacity.on_demand_weight + capacity.spot_weight
+    return max(0, tasks - capacity.on_demand_base) / tasks * capacity.spot_weight / weights
+
+
+def _where(capacity: Capacity) -> str:
+    if not capacity.spot_weight:
+        return ""
+    return " (partly Spot)" if capacity.on_demand_base + capacity.on_demand_weight else " (Spot)"
+
+
+def interface_endpoints(config: StackConfig) -> list[str]:
+    """As the network has them, said here without Pulumi. A test compares both."""
+    also = {"sqs": isinstance(config.broker, SqsBroker), "ssmmessages": config.aws.exec,
+            "kinesis-firehose": config.aws.logs.firelens}  # fmt: skip
+    return [
+        "ecr.api",
+        "ecr.dkr",
+        "logs",
+        "monitoring",
+        "secretsmanager",
+        *(name for name, needed in also.items() if needed),
+    ]
+
+
+def alarms(config: StackConfig) -> int:
+    """Metrics that alarms look at, of which each is paid for. A test compares them with the alarms themselves."""
+    count = 4  # heartbeat, services, errors and health of the UI
+    count += 3 if isinstance(config.broker, SqsBroker) else 1  # what waits, what is taken, dead letters
+    count += isinstance(config.broker, ElastiCacheBroker)
+    count += 2 if isinstance(config.database, RdsDatabase) else 0
+    return count + (config.aws.scheduler.schedule is not None)

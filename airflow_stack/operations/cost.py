@@ -1,0 +1,20 @@
+"""`airflow-stack cost`: what a stack on AWS costs a month."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_stack.config import read_stack_file
+from airflow_stack.cost import Load, estimate
+from airflow_stack.cost.report import as_json, table
+
+
+def cost(directory: Path, stack: str, tasks_per_day: int, minutes_per_task: float, *, json: bool) -> str:
+    """The bill, idle and with this load; idle alone where there is none. Raises PriceError, and OperationError for a
+    stack of this machine."""
+    config, _ = read_stack_file(directory, stack)
+    target = config.aws
+    load = Load(tasks_per_day, minutes_per_task)
+    loaded = estimate(config, load) if tasks_per_day else None
+    show = as_json if json else table
+    return show(stack, target.region, estimate(config), loaded, load)

@@ -1,0 +1,39 @@
+"""The stack on this machine."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pulumi
+
+from airflow_stack.airflow import describe
+from airflow_stack.backends import local
+from airflow_stack.backends.containers import Plan, plan
+from airflow_stack.backends.machine import Machine
+from airflow_stack.backends.pulumi_program import clear_errors
+from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.operations import origin
+from airflow_stack.operations.health import wait_until_healthy
+from airflow_stack.operations.prepare import prepare
+from airflow_stack.outputs import StackOutputs
+
+say = partial(pulumi.log.info, ephemeral=True)
+
+
+def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> StackOutputs:
+    """Check the machine, build the images, register the resources. A preview asks neither Docker nor a network."""
+    updating = not pulumi.runtime.is_dry_run()
+    if updating:
+        origin.settle(config, program, say)
+    machine = Machine.of(config, program, stack)
+    containers = plan(config, describe(config), machine)
+    if updating:
+        prepare(config, secrets.given().keys(), containers, machine, stack, "pulumi", say)
+    return local.deploy(config, secrets, containers, machine, stack, created=_wait)
+
+
+def _wait(created: Plan) -> None:
+    """The update ends when the stack works, not when its containers are there."""
+    with clear_errors():
+        wait_until_healthy(created, say)

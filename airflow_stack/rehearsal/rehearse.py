@@ -1,0 +1,60 @@
+"""`airflow-stack rehearse`: bring a stack on AWS up on this machine, run DAGs on it, and say what that has proved."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from airflow_stack.airflow import describe
+from airflow_stack.backends.aws import stack as aws
+from airflow_stack.config import Secrets, read_stack_file
+from airflow_stack.operations.docker_engine import client
+from airflow_stack.operations.docker_setup import ensure_engine
+from airflow_stack.operations.image_build import Say
+from airflow_stack.rehearsal.agent import EcsAgent
+from airflow_stack.rehearsal.cloud import Places, RehearsalMocks, run
+from airflow_stack.rehearsal.images import prepare
+from airflow_stack.rehearsal.scene import Scene
+from airflow_stack.rehearsal.stage import Stage
+from airflow_stack.rehearsal.tasks import Runner, Task
+
+IMAGE = Path("images/rehearsal")
+# The metric every few seconds instead of every half minute: the rehearsal is in a hurry, AWS is not.
+PUBLISH_SECONDS = "4"
+DAG = "/opt/airflow/dags/airflow_stack_rehearsal.py"
+
+
+def rehearse(directory: Path, stack: str, say: Say) -> list[str]:
+    """What was proved, a sentence each. Raises OperationError at the first thing that does not hold.
+
+    Nothing of it is left afterwards but images. The secrets are made up for the rehearsal; the stack's own are not
+    read.
+    """
+    started = time.monotonic()
+    program = directory.resolve()
+    config, _ = read_stack_file(program, stack)
+    ensure_engine(say)
+    config, images, stand_ins = prepare(config, program, say)
+    name = f"rehearsal-{config.aws.name}-{stack}"
+    say("putting up moto as AWS, and PostgreSQL as RDS")
+    stage = Stage(client(), name, images, config)
+    agent: EcsAgent | None = None
+    try:
+        mocks = RehearsalMocks(stage.cloud, Places(stage.database, f"{name}-redis", images["project"].tag))
+        given = Secrets.model_validate({"oidc_client_secret": "rehearsal"} if config.aws.load_balancer.oidc else {})
+        exports = run(mocks, stack, lambda: aws.deploy(config, given, program, stack))
+        say(f"the program has registered {sum(mocks.registered.values())} resources")
+        running: list[Task] = []
+        agent = EcsAgent(stage.gateway, lambda _: len(running))
+        runner = Runner(
+            client(), stage.cloud, name, exports["task_definitions"], f"http://{name}-moto:5000", agent.url, stand_ins,
+            {program / IMAGE / "dag.py": DAG, program / IMAGE / "statsd.py": "/opt/airflow-stack/statsd.py"},
+            {"AIRFLOW_STACK_PUBLISH_SECONDS": PUBLISH_SECONDS, "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5"},
+        )  # fmt: skip
+        proved = Scene(config, describe(config), exports, stage, runner, agent, running, images, say).play()
+    finally:
+        if agent:
+            agent.close()
+        stage.close()
+    say(f"rehearsed in {time.monotonic() - started:.0f} s; nothing is left but images")
+    return proved

@@ -1,0 +1,1 @@
+"""The tests' stand-in for pulumi-aws: its resources as calls of AWS, answered by moto."""

@@ -1,0 +1,119 @@
+"""What moto lacks of the program's AWS, added to it: `translate.NOT_IN_MOTO` is the list."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from moto.athena.responses import AthenaResponse
+from moto.cloudwatch.responses import CloudWatchResponse
+from moto.core.responses import ActionResult, EmptyResult
+from moto.elasticache.responses import ElastiCacheResponse
+from moto.route53.models import Route53Backend
+from moto.sqs.models import Queue, SQSBackend
+
+
+def update_work_group(self: Any) -> str:
+    """Athena's UpdateWorkGroup: description and configuration, whose results have a name of their own."""
+    group = self.athena_backend.work_groups[self._get_param("WorkGroup")]
+    changes = dict(self._get_param("ConfigurationUpdates") or {})
+    if "ResultConfigurationUpdates" in changes:
+        changes["ResultConfiguration"] = changes.pop("ResultConfigurationUpdates")
+    group.configuration.update(changes)
+    group.description = self._get_param("Description") or group.description
+    return json.dumps({})
+
+
+# --- ElastiCache's parameter groups ----------------------------------------------------------------------------------
+
+
+def _groups(response: Any) -> dict[str, dict[str, str]]:
+    """On the backend itself, which forgets them when moto is reset."""
+    found: dict[str, dict[str, str]] = response.elasticache_backend.__dict__.setdefault("parameter_groups", {})
+    return found
+
+
+def create_cache_parameter_group(self: Any) -> ActionResult:
+    name = self._get_param("CacheParameterGroupName")
+    place = f"{self.region}:{self.current_account}"
+    group = {
+        "CacheParameterGroupName": name,
+        "CacheParameterGroupFamily": self._get_param("CacheParameterGroupFamily"),
+        "Description": self._get_param("Description"),
+        "ARN": f"arn:aws:elasticache:{place}:parametergroup:{name}",
+    }
+    _groups(self)[name] = group
+    return ActionResult({"CacheParameterGroup": group})
+
+
+def describe_cache_parameter_groups(self: Any) -> ActionResult:
+    name = self._get_param("CacheParameterGroupName")
+    found = [group for key, group in _groups(self).items() if name in (None, key)]
+    return ActionResult({"CacheParameterGroups": found})
+
+
+def modify_cache_parameter_group(self: Any) -> ActionResult:
+    name = self._get_param("CacheParameterGroupName")
+    return ActionResult({"CacheParameterGroupName": _groups(self)[name]["CacheParameterGroupName"]})
+
+
+def delete_cache_parameter_group(self: Any) -> EmptyResult:
+    _groups(self).pop(self._get_param("CacheParameterGroupName"))
+    return EmptyResult()
+
+
+PARAMETER_GROUPS = (
+    create_cache_parameter_group, describe_cache_parameter_groups, modify_cache_parameter_group,
+    delete_cache_parameter_group,
+)  # fmt: skip
+
+
+# --- attributes of SQS -----------------------------------------------------------------------------------------------
+
+_set_attributes = Queue._set_attributes
+_get_queue_attributes = SQSBackend.get_queue_attributes
+
+
+def set_attributes(self: Any, attributes: dict[str, Any], now: float | None = None) -> None:
+    """moto forgets a queue's policy whenever another attribute is set."""
+    kept = getattr(self, "policy", None)
+    _set_attributes(self, attributes, now)
+    if "Policy" not in attributes and kept:
+        self.policy = kept
+
+
+def get_queue_attributes(self: Any, queue_name: str, attribute_names: list[str]) -> dict[str, Any]:
+    """moto takes RedriveAllowPolicy, and does not give it back."""
+    found = dict(_get_queue_attributes(self, queue_name, attribute_names))
+    allowed = getattr(self.get_queue(queue_name), "redrive_allow_policy", None)
+    return found | ({"RedriveAllowPolicy": allowed} if allowed and "All" in attribute_names else {})
+
+
+# --- records of Route 53 ---------------------------------------------------------------------------------------------
+
+_change_records = Route53Backend.change_resource_record_sets
+
+
+def change_resource_record_sets(self: Any, zoneid: str, change_list: list[dict[str, Any]]) -> None:
+    """moto refuses to create a record again that has been deleted: its journal still has it."""
+    _change_records(self, zoneid, change_list)
+    journal = self.get_hosted_zone(zoneid).rr_changes
+    gone = [_named(change) for change in change_list if change["Action"] == "DELETE"]
+    journal[:] = [change for change in journal if _named(change) not in gone]
+
+
+def _named(change: dict[str, Any]) -> tuple[str, str]:
+    record = change["ResourceRecordSet"]
+    return record["Name"].strip("."), record["Type"]
+
+
+def fill() -> None:
+    """Add it; once is enough, twice does no harm."""
+    AthenaResponse.update_work_group = update_work_group
+    # Its handler for alarms reads a composite alarm's rule too, but nothing calls it for one.
+    CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm
+    for operation in PARAMETER_GROUPS:
+        setattr(ElastiCacheResponse, operation.__name__, operation)
+    Queue._set_attributes = set_attributes
+    SQSBackend.get_queue_attributes = get_queue_attributes
+    Route53Backend.change_resource_record_sets = change_resource_record_sets

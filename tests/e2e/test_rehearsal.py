@@ -1,0 +1,57 @@
+"""The stack of AWS on real containers: what `airflow-stack rehearse` claims, and that nothing of it is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import yaml
+
+from e2e.session import Session, copy_project
+from e2e.stack import Stack, docker
+
+PROVED = (
+    "the migration ran once",
+    "webserver, triggerer and scheduler are healthy within their memory; the admin logs in",
+    "20 tasks came by SQS to 2 workers, and all succeeded",
+    "the workers went 0 → 2 → 0; each set its protection",
+    "20 task logs are in S3, and the UI shows one of a worker that is gone",
+    "a task read its connection from Secrets Manager",
+    "a one-off command returns its exit code: 0 and 1",
+    "SIGTERM amid a task: the worker finished it",
+    "CloudWatch has the metrics DesiredToRunningRatio, scheduler_heartbeat",
+    "no message is left in the queue, none in the dead-letter queue",
+)
+
+
+def left(name: str) -> list[str]:
+    """Containers and networks of a rehearsal."""
+    label = f"label=airflow-stack.rehearsal={name}"
+    containers = docker("ps", "--all", "--quiet", "--filter", label)
+    return [*containers.split(), *docker("network", "ls", "--quiet", "--filter", label).split()]
+
+
+def test_prod_is_rehearsed_and_nothing_is_left(session: Session, tmp_path: Path) -> None:
+    """The committed stack file, by the task definitions that the program registers; then a clean machine."""
+    stack = Stack(session, tmp_path)
+    config = yaml.safe_load((stack.program / "Pulumi.prod.yaml").read_text())
+    config["config"]["airflow-stack:target"]["name"] = f"r{os.getpid()}"  # two runs on one machine don't meet
+    (stack.program / "Pulumi.prod.yaml").write_text(yaml.safe_dump(config))
+    result = stack.cli("rehearse", "-s", "prod").check()
+    for sentence in PROVED:
+        assert sentence in result.output, result.output
+    assert left(f"rehearsal-r{os.getpid()}-prod") == []
+
+
+def test_a_stack_with_servers_in_use_is_not_rehearsed(session: Session, tmp_path: Path) -> None:
+    """A rehearsal would write into the database that the stack uses."""
+    program = copy_project(tmp_path / "program")
+    config = yaml.safe_load((program / "Pulumi.prod.yaml").read_text())
+    config["config"] |= {"airflow-stack:database": {"kind": "external"}, "airflow-stack:database_url": {"secure": "x"}}
+    (program / "Pulumi.prod.yaml").write_text(yaml.safe_dump(config))
+    command = Stack(session, tmp_path).command("rehearse", "-s", "prod", "--cwd", str(program))
+    result = subprocess.run(command, cwd=program, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "must not touch a server that is in use" in result.stderr
+    assert "Traceback" not in result.stderr

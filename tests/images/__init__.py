@@ -1,0 +1,1 @@
+"""The runtime in the Airflow image, without Airflow: stand-ins play what it imports of Airflow and Celery."""
