@@ -28,7 +28,7 @@ check: .venv/dev
 
 # Lock files hold hashes and no download address. Airflow's own: images/airflow/requirements/compile.
 lock: .venv/dev
-	for file in requirements/runtime requirements/dev policies/requirements; do (cd $${file%/*} && \
+	for file in requirements/runtime requirements/dev policies/requirements images/rehearsal/requirements; do (cd $${file%/*} && \
 	  env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' \
 	    $${file##*/}.in -o $${file##*/}.txt); done

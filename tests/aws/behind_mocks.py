@@ -20,8 +20,7 @@ from aws.standin import StandIn
 from aws.translate.kind import Aws
 from aws.wire import opened, secret
 
-Made = tuple[str, dict[str, Any]]
-DYNAMIC = "pulumi-python:dynamic:Resource"
+Made = tuple[str, str, dict[str, Any]]
 
 
 class MotoMocks(pulumi.runtime.Mocks):
@@ -33,7 +32,7 @@ class MotoMocks(pulumi.runtime.Mocks):
     def __init__(self, region: str, others: Callable[[str, str, dict[str, Any]], dict[str, Any]] | None = None) -> None:
         self.standin = StandIn(region)
         self.made: dict[str, Made] = {}
-        """Id and outputs by type and name."""
+        """Type, id and outputs by type and name."""
         self._others = others or (lambda _type, _name, inputs: inputs)
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[str, Any], None]:
@@ -52,7 +51,7 @@ class MotoMocks(pulumi.runtime.Mocks):
             return f"{args.name}-id", self._others(args.typ, args.name, inputs)
         checked = self.standin.checked(args.typ, args.name, args.name.encode(), {}, inputs)
         identifier, outputs = self.standin.create(args.typ, args.name, checked)
-        self.made[f"{args.typ.rpartition(':')[2]} {args.name}"] = identifier, outputs
+        self.made[f"{args.typ} {args.name}"] = args.typ, identifier, outputs
         hidden = secrets | set(self.standin.kind(args.typ).secret)
         return identifier, {
             key: pulumi.Output.secret(value) if key in hidden else value for key, value in outputs.items()

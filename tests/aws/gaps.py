@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.athena.responses import AthenaResponse
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult, EmptyResult
@@ -24,7 +25,13 @@ def update_work_group(self: Any) -> str:
     return json.dumps({})
 
 
-# --- ElastiCache's parameter groups ----------------------------------------------------------------------------------
+def delete_named_query(self: Any) -> str:
+    """Athena's DeleteNamedQuery."""
+    self.athena_backend.named_queries.pop(self._get_param("NamedQueryId"))
+    return json.dumps({})
+
+
+# --- ElastiCache's groups ---------------------------------------------------------------------------------------------
 
 
 def _groups(response: Any) -> dict[str, dict[str, str]]:
@@ -62,10 +69,25 @@ def delete_cache_parameter_group(self: Any) -> EmptyResult:
     return EmptyResult()
 
 
-PARAMETER_GROUPS = (
+def delete_cache_subnet_group(self: Any) -> EmptyResult:
+    """ElastiCache's DeleteCacheSubnetGroup."""
+    self.elasticache_backend.cache_subnet_groups.pop(self._get_param("CacheSubnetGroupName"))
+    return EmptyResult()
+
+
+CACHE_GROUPS = (
     create_cache_parameter_group, describe_cache_parameter_groups, modify_cache_parameter_group,
     delete_cache_parameter_group,
+    delete_cache_subnet_group,
 )  # fmt: skip
+
+
+# --- tags of scalable targets ----------------------------------------------------------------------------------------
+
+
+def change_tags(self: Any) -> str:  # noqa: ARG001 - a handler's signature
+    """Application Auto Scaling's TagResource and UntagResource: accepted, and forgotten."""
+    return json.dumps({})
 
 
 # --- attributes of SQS -----------------------------------------------------------------------------------------------
@@ -110,10 +132,13 @@ def _named(change: dict[str, Any]) -> tuple[str, str]:
 def fill() -> None:
     """Add it; once is enough, twice does no harm."""
     AthenaResponse.update_work_group = update_work_group
+    AthenaResponse.delete_named_query = delete_named_query
     # Its handler for alarms reads a composite alarm's rule too, but nothing calls it for one.
     CloudWatchResponse.put_composite_alarm = CloudWatchResponse.put_metric_alarm
-    for operation in PARAMETER_GROUPS:
+    for operation in CACHE_GROUPS:
         setattr(ElastiCacheResponse, operation.__name__, operation)
+    ApplicationAutoScalingResponse.tag_resource = change_tags
+    ApplicationAutoScalingResponse.untag_resource = change_tags
     Queue._set_attributes = set_attributes
     SQSBackend.get_queue_attributes = get_queue_attributes
     Route53Backend.change_resource_record_sets = change_resource_record_sets

@@ -27,7 +27,7 @@ LISTS: tuple[tuple[str, str, str], ...] = (
     ("ecs", "list_task_definitions", "taskDefinitionArns"),
     ("elasticache", "describe_cache_parameter_groups", "CacheParameterGroups[].CacheParameterGroupName"),
     ("elasticache", "describe_cache_subnet_groups", "CacheSubnetGroups[].CacheSubnetGroupName"),
-    ("elasticache", "describe_replication_groups", "ReplicationGroups[].ReplicationGroupId"),
+    ("elasticache", "describe_replication_groups", "ReplicationGroups[?Status!='deleting'].ReplicationGroupId"),
     ("elbv2", "describe_load_balancers", "LoadBalancers[].LoadBalancerName"),
     ("elbv2", "describe_target_groups", "TargetGroups[].TargetGroupName"),
     ("events", "list_rules", "Rules[].Name"),

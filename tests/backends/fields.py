@@ -73,7 +73,8 @@ def other_values(leaf: Leaf, present: Any, samples: dict[str, Any]) -> list[Any]
             found += [value for value in (True, False) if value is not present]
         elif kind is int:
             limits = [limit.le for limit in leaf.field.metadata if isinstance(limit, Le)]
-            found.append((present or 4320) + (1 if (present or 0) not in limits else -1))
+            number = 4320 if present is None else present
+            found.append(number + (1 if number not in limits else -1))
         else:
             pytest.fail(f"{leaf.name}: no rule finds another value of {kind}: add one to SAMPLES")
     return found

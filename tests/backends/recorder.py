@@ -46,6 +46,7 @@ class Resource:
     depends_on: set[str]
     delete_before_replace: bool
     secret_outputs: set[str]
+    provider: str = ""
 
 
 @dataclass
@@ -90,6 +91,7 @@ class RecordingMonitor(mocks.MockMonitor):
                     {urn.rpartition("::")[2] for urn in request.dependencies},
                     request.deleteBeforeReplace,
                     set(request.additionalSecretOutputs),
+                    request.provider,
                 )
             )
         return super().RegisterResource(request)

@@ -22,6 +22,8 @@ FILES = (
     ("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials"),
     ("AWS_CONFIG_FILE", "~/.aws/config"),
 )
+# What a file says that holds credentials or leads to some; a region alone does not.
+KEYS = ("aws_access_key_id", "credential_process", "role_arn", "sso_")
 
 
 def provider(name: str, config: StackConfig, stack: str) -> aws.Provider:
@@ -47,4 +49,12 @@ def has_credentials() -> bool:
     """Whether the environment or a file names some. An EC2 instance's are not looked for: that asks a network."""
     if any(os.environ.get(name) for name in VARIABLES):
         return True
-    return any(Path(os.environ.get(variable, path)).expanduser().exists() for variable, path in FILES)
+    return any(_leads_to_some(Path(os.environ.get(variable, path)).expanduser()) for variable, path in FILES)
+
+
+def _leads_to_some(file: Path) -> bool:
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip().startswith(KEYS) for line in lines)

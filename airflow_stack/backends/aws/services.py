@@ -39,7 +39,9 @@ class Services(pulumi.ComponentResource):
     """One service for each long-running role; started after the migration."""
 
     service_names: dict[str, pulumi.Output[str]]
-    """By role."""
+    """By role. Known as soon as the service is there: what has ids made of them does not look replaced in a preview."""
+    rolled_out: dict[str, pulumi.Output[str]]
+    """The same, where the service runs what it was told to run; a rollback fails the update here."""
 
     def __init__(
         self,
@@ -56,7 +58,7 @@ class Services(pulumi.ComponentResource):
     ) -> None:
         super().__init__("airflow-stack:aws:Services", name, None, opts)
         target = config.aws
-        self.service_names = {}
+        self.service_names, self.rolled_out = {}, {}
         for role in SERVICES:
             settings = getattr(target, role)
             least, most = DEPLOYMENT[role]
@@ -104,7 +106,8 @@ class Services(pulumi.ComponentResource):
                     custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m"),
                 ),
             )
-            self.service_names[role] = service.name if elastic else _rolled_out(role, service, definitions.arns[role])
+            self.service_names[role] = service.name
+            self.rolled_out[role] = service.name if elastic else _rolled_out(role, service, definitions.arns[role])
         self.register_outputs({})
 
 

@@ -130,7 +130,7 @@ class AwsStack(pulumi.ComponentResource):
             aws=AwsOutputs(
                 region=config.aws.region,
                 cluster=cluster.cluster_name,
-                services=services.service_names,
+                services=services.rolled_out,
                 task_definitions=definitions.arns,
                 log_groups=logs.groups,
                 security_groups=groups.services,

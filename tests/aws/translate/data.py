@@ -191,7 +191,8 @@ class CacheParameterGroup(Cache):
 class ReplicationGroup(Cache):
     type = "aws:elasticache/replicationGroup:ReplicationGroup"
     creates, identity = "create_replication_group", "ReplicationGroup.ReplicationGroupId"
-    reads, item, key = "describe_replication_groups", "ReplicationGroups[0]", "ReplicationGroupId"
+    reads, key = "describe_replication_groups", "ReplicationGroupId"
+    item = "ReplicationGroups[?Status!='deleting'] | [0]"
     updates = "modify_replication_group"
     rename = words({
         "description": "ReplicationGroupDescription", "nodeType": "CacheNodeType",

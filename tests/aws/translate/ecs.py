@@ -8,6 +8,7 @@ from typing import Any
 import jmespath
 
 from aws.translate.kind import Aws, Inputs, Kind, Properties, RefusedError, fitted, words
+from aws.translate.users import services
 
 
 class Ecs(Kind):
@@ -30,8 +31,8 @@ class Cluster(Ecs):
         return {"clusters": [identifier]} if operation == self.reads else {"cluster": identifier}
 
     def delete(self, aws: Aws, identifier: str, state: Properties) -> None:
-        left = aws.call("ecs", "list_services", cluster=identifier)["serviceArns"]
-        if left:
+        # moto lists deleted services for ever; ECS calls them INACTIVE.
+        if left := [arn for arn, _ in services(aws) if arn.split("/")[-2] == identifier.rpartition("/")[2]]:
             raise RefusedError(f"ClusterContainsServicesException: {', '.join(left)}")
         super().delete(aws, identifier, state)
 

@@ -26,13 +26,13 @@ _USERS = (
 def of_subnet(aws: Aws, subnet: str) -> list[str]:
     """ARNs or ids of what has a network interface in the subnet."""
     found = [name for name, subnets, _ in _users(aws) if subnet in (subnets or [])]
-    return found + [arn for arn, network in _services(aws) if subnet in network.get("subnets", [])]
+    return found + [arn for arn, network in services(aws) if subnet in network.get("subnets", [])]
 
 
 def of_group(aws: Aws, group: str) -> list[str]:
     """ARNs or ids of what carries the group, and of groups whose rules name it."""
     found = [name for name, _, groups in _users(aws) if group in (groups or [])]
-    found += [arn for arn, network in _services(aws) if group in network.get("securityGroups", [])]
+    found += [arn for arn, network in services(aws) if group in network.get("securityGroups", [])]
     rules = aws.call("ec2", "describe_security_group_rules")["SecurityGroupRules"]
     return found + [
         f"a rule of {rule['GroupId']}"
@@ -50,8 +50,8 @@ def _users(aws: Aws) -> list[tuple[str, Any, Any]]:
     return found
 
 
-def _services(aws: Aws) -> list[tuple[str, dict[str, list[str]]]]:
-    """ECS services, with their network."""
+def services(aws: Aws) -> list[tuple[str, dict[str, list[str]]]]:
+    """ARNs of the ECS services that are not deleted, with their network."""
     found = []
     for cluster in aws.call("ecs", "list_clusters")["clusterArns"]:
         arns = aws.call("ecs", "list_services", cluster=cluster, maxResults=100)["serviceArns"]

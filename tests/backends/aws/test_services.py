@@ -202,4 +202,4 @@ def test_a_rollback_fails_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         pulumi.RunError, match=r"the new scheduler did not start: ECS has rolled .* back to scheduler:0"
     ):
-        record(lambda: pulumi.Output.all(**build().service_names))
+        record(lambda: pulumi.Output.all(**build().rolled_out))

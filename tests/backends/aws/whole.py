@@ -62,7 +62,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
 FERNET_KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 DATABASE_URL = "postgresql://airflow:database-password@db.example.com:5432/airflow"
 BROKER_URL = "rediss://:broker-password@redis.example.com:6379/0"
-CLIENT_SECRET = "oidc-client-secret"  # noqa: S105
+CLIENT_SECRET = "oidc-client-secret"
 
 
 def parsed(raw: dict[str, Any]) -> tuple[StackConfig, Secrets]:
