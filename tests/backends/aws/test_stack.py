@@ -121,7 +121,7 @@ def test_credentials_that_are_there_are_used(variable: str, monkeypatch: pytest.
 @pytest.mark.parametrize("variable", [variable for variable, _ in provider_module.FILES])
 def test_credentials_of_a_file_are_used(variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The usual place of a person's."""
-    (tmp_path / "file").touch()
+    (tmp_path / "file").write_text("[default]\nsso_session = company\n")
     monkeypatch.setenv(variable, str(tmp_path / "file"))
     assert not made_up(deploy({}, preview=True).one(PROVIDER).inputs)
 
