@@ -122,9 +122,12 @@ class Stack:
 
     def containers(self) -> dict[str, Any]:
         """`docker inspect` of each container, by service."""
-        names = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}={self.name}").split()
-        found = json.loads(docker("inspect", *names)) if names else []
-        return {entry["Config"]["Labels"]["airflow-stack.service"]: entry for entry in found}
+        for _ in range(5):
+            names = docker("ps", "--all", "--quiet", "--no-trunc", "--filter", f"label={LABEL}={self.name}").split()
+            text = docker("inspect", *names, check=False) if names else "[]"
+            if "No such object" not in text:  # removed since it was listed: then what is there is listed again
+                break
+        return {entry["Config"]["Labels"]["airflow-stack.service"]: entry for entry in json.loads(text)}
 
     def listed(self, kind: str) -> list[str]:
         """Names of the stack's networks or volumes."""
