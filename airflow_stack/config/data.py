@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.types import MemoryMiB, Port, Section, SqlName
+from airflow_stack.config.types import MemoryMiB, Port, RedisVisibilityTimeout, Section, SqlName
 
 
 class ContainerDatabase(Section):
@@ -49,13 +49,7 @@ class ContainerBroker(Section):
     """Redis in a container of the stack; its queue is on disk, so that a restart loses no task."""
 
     kind: Literal["container"] = "container"
-    visibility_timeout: int = Field(
-        86_400,
-        ge=3600,
-        le=604_800,
-        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
-        " longest task.",
-    )
+    visibility_timeout: RedisVisibilityTimeout = 86_400
     memory: MemoryMiB = Field(128, description="Memory limit in MiB.")
 
 
@@ -63,13 +57,7 @@ class ExternalBroker(Section):
     """A Redis or Valkey server that is already there, named by the secret ``broker_url``."""
 
     kind: Literal["external"]
-    visibility_timeout: int = Field(
-        86_400,
-        ge=3600,
-        le=604_800,
-        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
-        " longest task.",
-    )
+    visibility_timeout: RedisVisibilityTimeout = 86_400
 
 
 BrokerConfig = Annotated[

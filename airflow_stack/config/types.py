@@ -51,6 +51,17 @@ def _printable(value: str) -> str:
 # Published on the host. Below 1 is no port; 0 would be a random one, which no URL could name.
 Port = Annotated[int, Field(ge=1, le=65535, examples=[8080])]
 
+# Seconds. Celery allows a Redis any time; a week is longer than any task.
+RedisVisibilityTimeout = Annotated[
+    int,
+    Field(
+        ge=3600,
+        le=604_800,
+        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
+        " longest task.",
+    ),
+]
+
 # MiB. Docker refuses a limit under 6 MB; no container here works with less than 32.
 MemoryMiB = Annotated[int, Field(ge=32, le=1_048_576, examples=[512])]
 

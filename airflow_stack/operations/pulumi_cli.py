@@ -174,7 +174,9 @@ class PulumiCli:
                 # Ctrl-C reaches Pulumi too, which finishes what it is creating and releases its lock; killed before
                 # that, as subprocess.run would, it leaves both. A second Ctrl-C ends this wait.
                 process.wait()
-                raise
+                raise OperationError(
+                    f"{what} was interrupted.\nRun the same command again: it finishes what this one has begun."
+                ) from None
         if process.returncode != 0:
             detail = f": {stderr.strip()}" if quiet else ""
             raise OperationError(

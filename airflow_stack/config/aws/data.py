@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from airflow_stack.config.aws.types import RDS_MEMORY, InstanceClass
 from airflow_stack.config.errors import RuleError
-from airflow_stack.config.types import Section, SqlName, matches
+from airflow_stack.config.types import RedisVisibilityTimeout, Section, SqlName, matches
 
 
 class RdsDatabase(Section):
@@ -85,10 +85,4 @@ class ElastiCacheBroker(Section):
         Field(examples=["cache.t4g.micro"]),
     ] = Field("cache.t4g.micro", description="Size of a node.")
     replicas: int = Field(0, ge=0, le=5, description="Copies in other zones, of which one takes over.")
-    visibility_timeout: int = Field(
-        86_400,
-        ge=3600,
-        le=604_800,
-        description="Seconds after which a task that no worker has acknowledged is delivered again. Must exceed the"
-        " longest task.",
-    )
+    visibility_timeout: RedisVisibilityTimeout = 86_400

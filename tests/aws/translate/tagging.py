@@ -29,6 +29,9 @@ CALLS: dict[str, tuple[str, str, str]] = {
 }
 """Call that adds, call that removes, parameter that names the resource."""
 
+POLICY = ("tag_policy", "untag_policy", "PolicyArn")
+"""Of a managed policy, whose id is its ARN: IAM has calls of their own for each kind of thing."""
+
 BY_ID = ("ec2", "sqs", "iam", "kms")
 BY_NAME = ("firehose",)
 
@@ -39,13 +42,11 @@ def retag(aws: Aws, kind: Kind, identifier: str, old: Properties, new: Propertie
     after: Mapping[str, str] = new.get("tagsAll") or {}
     if before == after or not kind.tagged:
         return
-    if kind.type.startswith("aws:iam/policy:"):
-        raise NotImplementedError("managed policies keep their tags: add iam.tag_policy")
     if kind.service == "s3":
         pairs = [{"Key": key, "Value": value} for key, value in after.items()]
         aws.call("s3", "put_bucket_tagging", Bucket=identifier, Tagging={"TagSet": pairs})
         return
-    add, remove, parameter = CALLS[kind.service]
+    add, remove, parameter = POLICY if kind.type == "aws:iam/policy:Policy" else CALLS[kind.service]
     by = identifier if kind.service in BY_ID else old["name"] if kind.service in BY_NAME else old["arn"]
     resource = {parameter: [by] if parameter in ("Resources", "ResourceArns") else by}
     if after:
