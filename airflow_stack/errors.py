@@ -4,6 +4,9 @@
 class StackError(Exception):
     """``str()`` is the whole text for the user: what is wrong and what to do. No traceback belongs to it."""
 
+    exit_code = 1
+    """Of the command that ends with it."""
+
 
 class OperationError(StackError):
     """Something that the machine, Docker or Pulumi does not allow or have."""

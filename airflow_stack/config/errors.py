@@ -62,7 +62,9 @@ def _printable(text: str) -> str:
 
 
 class ConfigError(StackError):
-    """A config that can't be used. ``str()`` is the whole text for the user; exit code 2 goes with it."""
+    """A config that can't be used. ``str()`` is the whole text for the user."""
+
+    exit_code = 2
 
     def __init__(self, problems: list[Problem], source: str = "") -> None:
         self.problems = problems

@@ -1,0 +1,22 @@
+"""The command line: a thin face on config, backends and operations, one file a group of commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from airflow_stack.cli import describe, lifecycle, operate
+from airflow_stack.cli.app import app
+from airflow_stack.errors import StackError
+
+__all__ = ["app", "describe", "lifecycle", "main", "operate"]
+
+
+def main() -> None:
+    """Run the command line. A bad config ends with exit code 2, everything else that went wrong with 1."""
+    try:
+        app()
+    except StackError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
