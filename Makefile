@@ -18,7 +18,7 @@ down: .venv/runtime
 	@$(BIN)/airflow-stack down --stack $(STACK)
 
 test: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: .venv/dev
 	@$(BIN)/ruff check .
