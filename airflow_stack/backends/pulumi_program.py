@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,10 @@ from airflow_stack.backends import secret_files
 from airflow_stack.config import Secrets, StackConfig, parse
 from airflow_stack.config.load import raw_from_pulumi, secrets_directory
 from airflow_stack.errors import StackError
+
+# Tells Pulumi's language host that the user has seen the error; any other code makes it add one of its own.
+# https://github.com/pulumi/pulumi/blob/v3.259.0/sdk/python/cmd/pulumi-language-python-exec
+SHOWN = 32
 
 
 def load(program: Path) -> tuple[StackConfig, Secrets]:
@@ -34,8 +39,9 @@ def end_quietly_when_interrupted() -> None:
 
 @contextmanager
 def clear_errors() -> Iterator[None]:
-    """Turn an error that a user can mend into one that Pulumi shows as it is."""
+    """Show an error that a user can mend as it is, and nothing else."""
     try:
         yield
     except StackError as error:
-        raise pulumi.RunError(str(error)) from None
+        pulumi.log.error(str(error))
+        sys.exit(SHOWN)
