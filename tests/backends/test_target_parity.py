@@ -18,6 +18,7 @@ from airflow_stack.backends.aws.environment import roles as roles_on_aws
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.images import PROJECT_FOLDERS, image, project_image
 from airflow_stack.config import StackConfig
+from airflow_stack.operations.diff.reasons import ROLE
 from backends.aws.recorded import config as config_on_aws
 from backends.aws.whole import containers, deploy
 from backends.recorder import PROGRAM, machine
@@ -40,15 +41,6 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "hardened": {"hardened": True},
 }
 BROKER = {"broker": {"kind": "elasticache"}}
-
-# What ECS or the platform makes of a role's own values.
-EXPLAINED = {
-    "memory": "the task's size holds for all of its containers",
-    "cpu_shares": "a task has its CPU to itself",
-    "count": "a service has a count, workers a range",
-    "start_period": f"{START_PERIOD} seconds: with a quarter of a vCPU, Airflow loads for minutes",
-    "stop_timeout": f"{LONGEST_STOP} seconds are the most that Fargate allows",
-}
 
 
 @pytest.fixture(params=SECTIONS, scope="module")
@@ -164,8 +156,8 @@ def test_the_projects_folders_are_the_same(tmp_path: Path) -> None:
 def test_each_explained_difference_is_of_a_role() -> None:
     """The table names fields that there are, each with a reason."""
     fields = Role.__dataclass_fields__.keys() | {"start_period"}
-    assert EXPLAINED.keys() <= fields
-    assert all(EXPLAINED.values())
+    assert ROLE.keys() <= fields
+    assert all(ROLE.values())
     compared = {"name", "command", "secrets", "probe", "environment", "port"}
     decided_by_the_roles = {"one_shot", "runs_tasks"}
-    assert fields == EXPLAINED.keys() | compared | decided_by_the_roles
+    assert fields == ROLE.keys() | compared | decided_by_the_roles

@@ -1,0 +1,62 @@
+"""`airflow-stack graph`: the topology of a stack, from the same description that is deployed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from airflow_stack.airflow import describe
+from airflow_stack.config import read_stack_file
+from airflow_stack.errors import OperationError
+from airflow_stack.operations.graph.topology import Topology
+
+Format = Literal["mermaid", "svg"]
+
+SUFFIXES: dict[Format, tuple[str, ...]] = {"svg": (".svg",), "mermaid": (".mmd", ".mermaid")}
+
+
+def topology(directory: Path, stack: str) -> Topology:
+    """What the stack consists of; of its config alone, without Docker, Pulumi or a network."""
+    config, _ = read_stack_file(directory, stack)
+    if config.on_aws:
+        from airflow_stack.operations.graph.aws import aws_topology
+
+        return aws_topology(config, describe(config), stack)
+    from airflow_stack.backends.containers import plan
+    from airflow_stack.backends.machine import Machine
+    from airflow_stack.operations.graph.docker import docker_topology
+
+    return docker_topology(config, plan(config, describe(config), Machine.of(config, directory, stack)), stack)
+
+
+def write(directory: Path, stack: str, format: Format | None, output: Path | None) -> str:
+    """The picture as text, written to ``output`` where one is named, by whose suffix the format is told where it is
+    not. Raises OperationError for a suffix that tells none, and for a file that can't be written."""
+    if format is None:
+        format = "mermaid" if output is None else _format(output)
+    drawn = graph(directory, stack, format)
+    if output is not None:
+        try:
+            output.write_text(drawn, encoding="utf-8")
+        except OSError as error:
+            raise OperationError(
+                f"{output} can't be written: {error.strerror}.\nName a file in a directory that is there and yours."
+            ) from None
+    return drawn
+
+
+def _format(output: Path) -> Format:
+    for format, suffixes in SUFFIXES.items():
+        if output.suffix.lower() in suffixes:
+            return format
+    raise OperationError(
+        f"{output.name}: its suffix does not say what to draw.\nEnd it with .svg or .mmd, or add --format svg|mermaid"
+    )
+
+
+def graph(directory: Path, stack: str, format: Format) -> str:
+    """The picture of the stack as text."""
+    from airflow_stack.operations.graph.mermaid import mermaid
+    from airflow_stack.operations.graph.svg import svg
+
+    return (svg if format == "svg" else mermaid)(topology(directory, stack))

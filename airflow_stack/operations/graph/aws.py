@@ -1,0 +1,244 @@
+"""The topology of a stack on AWS, from its config and what the backend makes its task definitions and rules of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from airflow_stack.airflow import Deployment
+from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS, roles
+from airflow_stack.backends.aws.logs import SERVICES as LOG_GROUPS
+from airflow_stack.backends.aws.metrics import namespace
+from airflow_stack.backends.aws.network import interface_endpoints, subnets
+from airflow_stack.backends.aws.policies import LOG_WRITERS
+from airflow_stack.backends.aws.secrets import read_files
+from airflow_stack.backends.aws.security_groups import BROKER_ROLES, LOG_PORTS, WEBSERVER_PORT
+from airflow_stack.backends.aws.services import SERVICES
+from airflow_stack.backends.aws.task_definitions import SIZES
+from airflow_stack.config import StackConfig
+from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
+from airflow_stack.config.aws.network import OwnNetwork
+from airflow_stack.config.aws.services import Capacity
+from airflow_stack.operations.graph.topology import (
+    TIMES,
+    Edge,
+    Group,
+    Kind,
+    Line,
+    Node,
+    Topology,
+    from_all,
+    listed,
+    topology,
+)
+from airflow_stack.operations.task_containers import task_containers
+
+# Tier and column of each task.
+PLACES = {"webserver": (2, 1), ONE_OFF: (3, 0), "scheduler": (3, 1), "triggerer": (3, 2), "worker": (3, 3)}
+
+
+def aws_topology(config: StackConfig, deployment: Deployment, stack: str) -> Topology:
+    """Services and their sizes, what they stand in, and what they use."""
+    return _Picture(config, deployment, stack).topology()
+
+
+class _Picture:
+    def __init__(self, config: StackConfig, deployment: Deployment, stack: str) -> None:
+        self._config, self._target, self._stack = config, config.aws, stack
+        self._deployment = deployment
+        self._roles = roles(deployment)
+        self._public = self._target.egress == "public_ip"
+
+    def topology(self) -> Topology:
+        target = self._target
+        return topology(
+            f"Airflow stack {self._stack}",
+            f"Topology of the Airflow stack {self._stack} ({target.name}) on AWS, region {target.region}:"
+            f" {len(SERVICES)} ECS services on Fargate.",
+            [*self._outside(), *self._entry(), *self._tasks(), *self._data(), *self._regional()],
+            self._groups(),
+            [*self._ways_in(), *self._uses(), *self._ways_out()],
+        )
+
+    # Boxes
+
+    def _groups(self) -> Iterator[Group]:
+        target, network = self._target, self._target.network
+        yield Group("region", "AWS", (target.region,))
+        if isinstance(network, OwnNetwork):
+            cut = subnets(network.cidr, network.zones)
+            yield Group("vpc", "VPC", (network.cidr, f"zones {', '.join(network.zones)}"), "region")
+            public, private = [zone.public for zone in cut], [zone.private for zone in cut]
+        else:
+            yield Group("vpc", "VPC", (network.vpc_id, "which was there"), "region")
+            public, private = network.public_subnet_ids, network.private_subnet_ids
+        yield Group("public", "Public subnets", listed(public), "vpc")
+        yield Group("private", "Private subnets", listed(private), "vpc")
+        yield Group(
+            "cluster",
+            f"ECS cluster {target.name}",
+            (f"Fargate, {target.architecture}", f"image airflow {self._deployment.version}"),
+            "public" if self._public else "private",
+        )
+
+    def _outside(self) -> Iterator[Node]:
+        target = self._target
+        allowed = target.load_balancer.allowed_cidrs
+        yield Node("user", "You", Kind.OUTSIDE, 0, 1, (f"from {allowed[0]}", *allowed[1:3], *["…"][: len(allowed) > 3]))
+        if target.load_balancer.oidc is not None:
+            issuer = target.load_balancer.oidc.issuer.removeprefix("https://")
+            yield Node("oidc", "OpenID provider", Kind.OUTSIDE, 0, 2, (issuer,))
+        if target.egress != "vpc_endpoints":
+            yield Node("internet", "Internet", Kind.OUTSIDE, 0, 3, ("and AWS's public endpoints",))
+        if self._config.database.kind == "external":
+            yield Node("database", "External database", Kind.DATA, 6, 1, ("secret database_url",))
+        if self._config.broker.kind == "external":
+            yield Node("broker", "External broker", Kind.DATA, 6, 2, ("secret broker_url",))
+
+    def _entry(self) -> Iterator[Node]:
+        balancer = self._target.load_balancer
+        details = ["application load balancer", balancer.domain or "its own name of AWS"]
+        if balancer.hosted_zone_id is not None:
+            details.append("Route 53, certificate of ACM")
+        yield Node("load_balancer", "Load balancer", Kind.ENTRY, 1, 1, tuple(details), "public")
+        network, egress = self._target.network, self._target.egress
+        if egress.startswith("nat") and isinstance(network, OwnNetwork):
+            count = len(network.zones) if egress == "nat_per_zone" else 1
+            title = f"NAT gateway {TIMES} {count}" if count > 1 else "NAT gateway"
+            where = "one a zone" if count > 1 else f"zone {network.zones[0]}"
+            yield Node("nat", title, Kind.PLATFORM, 1, 3, (where,), "public", many=count > 1)
+        if egress == "vpc_endpoints":
+            services = listed([*interface_endpoints(self._config), "s3"])
+            yield Node("endpoints", "VPC endpoints", Kind.PLATFORM, 4, 3, services, "private")
+
+    def _tasks(self) -> Iterator[Node]:
+        for role, section in SIZES.items():
+            size, details, many, title = getattr(self._target, section), [], False, role
+            if role == "worker":
+                many = size.max > 1
+                title = f"worker {TIMES} {_range(size.min, size.max)}"
+            elif role in SERVICES:
+                many = size.count > 1
+                title = f"{role} {TIMES} {size.count}" if many else role
+            details.append(f"{'each ' if many else ''}{size.cpu / 1024:g} vCPU, {size.memory} MiB")
+            if role in SERVICES:
+                details.append(_capacity(size.capacity))
+                if size.schedule is not None:
+                    details.append(f"{size.schedule.time_zone}: by the hour")
+            else:
+                details.append("migration, single commands")
+            if role == "worker":
+                details.append(f"each {self._config.worker.concurrency} tasks at a time")
+            if beside := [container["name"] for container in self._containers(role)[1:]]:
+                details += [f"with {line}" if not number else line for number, line in enumerate(listed(beside, 22))]
+            tier, column = PLACES[role]
+            yield Node(_id(role), title, Kind.AIRFLOW, tier, column, tuple(details), "cluster", (role,), many)
+
+    def _data(self) -> Iterator[Node]:
+        database, broker = self._config.database, self._config.broker
+        if isinstance(database, RdsDatabase):
+            facts = (
+                f"PostgreSQL {database.version}",
+                database.instance_class,
+                f"{_range(database.storage, database.max_storage)} GB",
+                "standby in another zone" if database.multi_az else "one zone",
+                f"backups of {database.backup_days} days",
+            )
+            yield Node("database", "RDS", Kind.DATA, 4, 1, facts, "private", many=database.multi_az)
+        if isinstance(broker, ElastiCacheBroker):
+            nodes = broker.replicas + 1
+            engine = (broker.engine, broker.node_type, f"{nodes} node{'s' if nodes > 1 else ''}")
+            yield Node("broker", "ElastiCache", Kind.DATA, 4, 2, engine, "private", many=nodes > 1)
+        if isinstance(broker, SqsBroker):
+            queue = ("queue of tasks", f"dead letters after {broker.max_receives} tries")
+            yield Node("broker", "SQS", Kind.DATA, 5, 2, queue, "region")
+
+    def _regional(self) -> Iterator[Node]:
+        target = self._target
+        stored = listed(read_files(self._deployment))
+        looked_up = [f"{target.name}/{kind}/…" for kind in LOOKUPS]
+        yield Node("secrets", "Secrets Manager", Kind.SECRET, 5, 0, (*stored, "and yours:", *looked_up), "region")
+        yield Node(
+            "registry",
+            "ECR",
+            Kind.STORE,
+            5,
+            1,
+            ("image with dags, plugins,", f"config; for {target.architecture}"),
+            "region",
+        )
+        logs = [f"{TASK_LOGS}: {target.logs.task_log_days} days"]
+        if target.logs.firelens:
+            logs.append(f"service logs: {target.logs.retention_days} days")
+            yield Node("firehose", "Firehose", Kind.PLATFORM, 4, 4, ("service logs", "queries: Athena"), "region")
+        yield Node("bucket", "S3", Kind.STORE, 5, 3, ("private bucket", *logs), "region")
+        watch = [f"{len(self._log_groups())} log groups, {target.logs.retention_days} days", "dashboard, alarms"]
+        if target.metrics.alarm_email is not None:
+            watch.append("alarms by mail: SNS")
+        watch.append(f"metrics {namespace(target.name)}")
+        if target.metrics.container_insights:
+            watch.append("Container Insights")
+        yield Node("cloudwatch", "CloudWatch", Kind.PLATFORM, 5, 4, tuple(watch), "region")
+
+    # Edges
+
+    def _ways_in(self) -> Iterator[Edge]:
+        balancer = self._target.load_balancer
+        yield Edge("user", "load_balancer", "HTTPS" if balancer.https else "HTTP, unencrypted")
+        yield Edge("load_balancer", "oidc", "login")
+        yield Edge("load_balancer", "webserver", f"port {WEBSERVER_PORT}")
+        for role in LOG_PORTS:
+            yield Edge("webserver", _id(role), "live logs")
+        for role in SERVICES:
+            yield Edge(_id(ONE_OFF), _id(role), "migrates first", Line.ORDER)
+
+    def _uses(self) -> Iterator[Edge]:
+        secret_of = {role: {one["valueFrom"] for one in self._containers(role)[0].get("secrets", [])} for role in SIZES}
+        yield from self._from([role for role in SIZES if "sql_alchemy_conn" in secret_of[role]], "database", "SQL")
+        for role in BROKER_ROLES:
+            yield Edge(_id(role), "broker", "Celery")
+        yield from self._from([role for role in SIZES if secret_of[role]], "secrets", "at start")
+        yield from self._from(list(SIZES), "registry", "pulls")
+        # The webserver reads what the others write.
+        yield from self._from([*LOG_WRITERS, "webserver"], "bucket", "task logs")
+        yield from self._from(list(SIZES), "cloudwatch", "logs, metrics")
+        routed = [role for role in SIZES if any("firelensConfiguration" in one for one in self._containers(role))]
+        if routed == [role for role in SIZES if role in SERVICES]:
+            yield Edge("cluster", "firehose", "of the services")
+        yield Edge("firehose", "bucket", "")
+
+    def _ways_out(self) -> Iterator[Edge]:
+        egress = self._target.egress
+        if egress == "vpc_endpoints":
+            yield Edge("cluster", "endpoints", "to AWS alone")
+        elif egress.startswith("nat") and isinstance(self._target.network, OwnNetwork):
+            yield Edge("cluster", "nat", "out")
+            yield Edge("nat", "internet")
+        else:
+            yield Edge("cluster", "internet", "out, by public addresses" if self._public else "out")
+
+    def _from(self, found: list[str], target: str, label: str) -> list[Edge]:
+        return from_all("cluster", map(_id, found), target, label, self._tasks())
+
+    def _containers(self, role: str) -> list[dict[str, Any]]:
+        return task_containers(self._config, self._deployment, role)
+
+    def _log_groups(self) -> list[str]:
+        """Of what runs in ECS."""
+        found = list(LOG_GROUPS)
+        found += ["exec"] if self._target.exec else []
+        return [*found, "firehose"] if self._target.logs.firelens else found
+
+
+def _id(role: str) -> str:
+    return role.replace("-", "_")
+
+
+def _range(least: int, most: int) -> str:
+    return str(most) if least == most else f"{least} to {most}"
+
+
+def _capacity(capacity: Capacity) -> str:
+    if not capacity.spot_weight:
+        return "on demand"
+    return "on demand and Spot" if capacity.on_demand_base + capacity.on_demand_weight else "Spot"
