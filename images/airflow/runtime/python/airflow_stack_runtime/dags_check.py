@@ -1,0 +1,124 @@
+"""Imports every DAG file as the scheduler would, and says what was found: one line of JSON at the end."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from airflow_stack_runtime import throwaway
+from airflow_stack_runtime.dag_file import Found, Problem, examine
+from airflow_stack_runtime.dag_references import Reference
+
+HOME = Path(os.environ.get("AIRFLOW_HOME", "/opt/airflow"))
+FOLDERS = ("dags", "plugins", "config")
+
+
+def missing(references: Iterable[Reference], known: throwaway.Known) -> list[Problem]:
+    """What is asked for and will not be there: once a name, at the place that says most about it."""
+    asked: dict[tuple[str, str], list[Reference]] = defaultdict(list)
+    for reference in references:
+        if not known.has(reference.kind, reference.name):
+            asked[reference.kind, reference.name].append(reference)
+    problems = []
+    for (kind, name), places in sorted(asked.items()):
+        best = max(places, key=lambda each: (each.at_import, each.line > 0))
+        detail = (
+            ", asked for while the file is imported" if best.at_import else f" ({best.where})" if best.where else ""
+        )
+        problems.append(Problem(kind, f"{kind} {name} is missing{detail}", best.file, best.line))
+    return problems
+
+
+def duplicates(files: Iterable[Found]) -> list[Problem]:
+    """DAGs of one name in several files: the stack would show now one, now the other."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for found in files:
+        for dag in found.dags:
+            holders[dag].append(found.file)
+    return [
+        Problem("duplicate", f"DAG {dag} is in {' and '.join(other for other in holding if other != file)} too", file)
+        for dag, holding in sorted(holders.items())
+        for file in holding
+        if len(holding) > 1
+    ]
+
+
+def unknown(found: Found, known: throwaway.Known) -> Found:
+    """The file's report with what is missing among its problems."""
+    references = [each for each in found.references if each.name]
+    found.problems += missing(references, known)
+    return found
+
+
+def load_plugins(seconds: float) -> list[Problem]:
+    """Load the plugins as every process of Airflow does; what is wrong with them."""
+    from airflow import plugins_manager
+    from airflow.exceptions import AirflowTaskTimeout
+    from airflow.utils.timeout import timeout
+
+    try:
+        with timeout(int(seconds)):
+            plugins_manager.ensure_plugins_loaded()
+    except (Exception, AirflowTaskTimeout, SystemExit) as error:
+        return [Problem("plugin", f"the plugins can't be loaded: {type(error).__name__}: {error}")]
+    return [
+        Problem("plugin", f"the plugin can't be loaded: {text}", str(HOME / "plugins" / file))
+        for file, text in sorted(plugins_manager.import_errors.items())
+    ]
+
+
+def preload(paths: Iterable[str]) -> None:
+    """Airflow's own modules that the files import: once for all of them, as the scheduler does."""
+    from airflow.utils.file import iter_airflow_imports
+
+    for module in dict.fromkeys(name for path in paths for name in iter_airflow_imports(path)):
+        try:
+            importlib.import_module(module)
+        except Exception:  # noqa: S112 - the file that imports it says so
+            continue
+
+
+def check() -> dict[str, Any]:
+    """The whole report: files with their DAGs and problems, problems of plugins, and the limits that hold."""
+    from airflow.configuration import conf
+    from airflow.utils.file import list_py_file_paths
+
+    started = time.monotonic()
+    request = throwaway.request()
+    known = throwaway.Known(request["known"])
+    throwaway.create_tables()
+    limit = conf.getfloat("core", "dag_file_processor_timeout")
+    plugins = load_plugins(limit)
+    paths = sorted(list_py_file_paths(HOME / "dags"))
+    if conf.getboolean("scheduler", "parsing_pre_import_modules"):
+        preload(paths)
+    folders = [str(HOME / folder) for folder in FOLDERS]
+    files = [unknown(examine(path, folders, limit), known) for path in paths]
+    for twice in duplicates(files):
+        next(found for found in files if found.file == twice.file).problems.append(twice)
+    return {
+        "files": [
+            {"file": found.file, "seconds": round(found.seconds, 3), "dags": found.dags,
+             "problems": [asdict(each) for each in found.problems]}
+            for found in files
+        ],
+        "problems": [asdict(each) for each in plugins],
+        "import_timeout": conf.getfloat("core", "dagbag_import_timeout"),
+        "seconds": round(time.monotonic() - started, 3),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Print the report. Airflow itself is imported after its secrets are there."""
+    throwaway.make_secrets(throwaway.request()["secrets"])
+    throwaway.answer(check())
+
+
+if __name__ == "__main__":
+    main()
