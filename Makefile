@@ -1,15 +1,18 @@
-# make up     the stack, healthy, from whatever this machine has
-# make down   remove it; data stays
-# make test   every check and test
+# make up        the stack, healthy, from whatever this machine has
+# make down      remove it; data stays
+# make test      every check and test
+# make preview   what a pull request shows of the stacks
 STACK  ?= local
 PYTHON ?= python3
 BIN    := .venv/bin
+STACKS ?=
+BASE   ?=
 
-.PHONY: up down test check lock schema policies help
+.PHONY: up down test check preview check-dags deploy lock schema policies help
 .DEFAULT_GOAL := help
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 up: .venv/runtime
 	@$(BIN)/airflow-stack up --stack $(STACK)
@@ -25,6 +28,17 @@ check: .venv/dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# What a pull request shows, on this machine: make preview STACKS="local prod" BASE=main
+preview: .venv/runtime policies
+	@$(BIN)/airflow-stack preview $(STACKS:%=--stack %) $(if $(BASE),--base '$(BASE)')
+
+check-dags: .venv/runtime
+	@$(BIN)/airflow-stack dags check --stack $(STACK)
+
+# The workflow's deployment of a stack on AWS, after its approval: make deploy STACK=prod
+deploy: .venv/runtime policies
+	@pulumi up --stack $(STACK) --yes --skip-preview --non-interactive --policy-pack policies
 
 # Lock files hold hashes and no download address. Airflow's own: images/airflow/requirements/compile.
 lock: .venv/dev

@@ -28,6 +28,8 @@ class AwsOutputs:
     """ARNs in Secrets Manager, by name of the secret file."""
     task_roles: dict[str, pulumi.Output[str]]
     """Names of the roles that the tasks have: what a DAG may do on AWS is added there."""
+    github_roles: dict[str, pulumi.Output[str]] | None = None
+    """ARNs of the roles for GitHub's workflows, ``preview`` and ``deploy``; None without target.github."""
     commands: dict[str, pulumi.Input[str]] = field(default_factory=dict)
     """What a user types next."""
 

@@ -17,9 +17,18 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Stack = Annotated[str, typer.Option("--stack", "-s", help="Stack: Pulumi.<stack>.yaml.")]
-Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of Pulumi.yaml.", hidden=True)]
 HERE = Path()
+
+
+def _stacks(context: typer.Context, incomplete: str) -> list[str]:
+    """Names of the stack files, for the shell's completion."""
+    files = Path(context.params.get("cwd") or HERE).glob("Pulumi.*.yaml")
+    names = sorted(file.name.removeprefix("Pulumi.").removesuffix(".yaml") for file in files)
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Stack = Annotated[str, typer.Option("--stack", "-s", help="Stack: Pulumi.<stack>.yaml.", autocompletion=_stacks)]
+Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of Pulumi.yaml.", hidden=True)]
 
 
 def say(text: str) -> None:

@@ -23,7 +23,7 @@ def recorded(config: StackConfig, program: Path, say: Say) -> Origin:
     """What this machine can build on: as recorded, else looked up and recorded."""
     if (program / ORIGIN_FILE).exists():
         return "debian" if (program / ORIGIN_FILE).read_text(encoding="utf-8").strip() == "debian" else "registry"
-    origin: Origin = "registry" if _reaches_registry(upstream("airflow", config)) else "debian"
+    origin: Origin = "registry" if reaches_registry(upstream("airflow", config)) else "debian"
     if origin == "debian":
         say(
             "no container registry is reached: images are built from Debian's packages and PyPI alone."
@@ -34,7 +34,7 @@ def recorded(config: StackConfig, program: Path, say: Say) -> Origin:
     return origin
 
 
-def _reaches_registry(image: str) -> bool:
+def reaches_registry(image: str) -> bool:
     """The engine asks, since it is the engine that pulls: it may have a mirror or a proxy of its own."""
     try:
         client().images.get_registry_data(image)

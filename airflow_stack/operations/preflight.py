@@ -38,18 +38,18 @@ def check(config: StackConfig, given: Collection[str], plan: Plan, machine: Mach
     ``pulumi`` or ``compose``.
     """
     problems = [
-        *_folders(machine, stack),
-        *_names(plan, stack, tool),
-        *_volumes(plan, machine, stack, given),
-        *_ports(config, plan, stack),
-        *_memory(plan),
-        *_disk(plan, machine),
+        *folder_problems(machine, stack),
+        *name_problems(plan, stack, tool),
+        *volume_problems(plan, machine, stack, given),
+        *port_problems(config, plan, stack),
+        *memory_problems(plan),
+        *disk_problems(plan, machine),
     ]
     if problems:
         raise OperationError("\n".join(["nothing was created:", *problems]))
 
 
-def _folders(machine: Machine, stack: str) -> list[str]:
+def folder_problems(machine: Machine, stack: str) -> list[str]:
     try:
         machine.secrets.mkdir(parents=True, exist_ok=True)
         for folder in FOLDERS:
@@ -64,7 +64,7 @@ def _folders(machine: Machine, stack: str) -> list[str]:
     return []
 
 
-def _names(plan: Plan, stack: str, tool: str) -> list[str]:
+def name_problems(plan: Plan, stack: str, tool: str) -> list[str]:
     """Containers of these names may be there only if this stack's same tool has made them."""
     problems = []
     for container in plan.containers:
@@ -89,7 +89,7 @@ def _names(plan: Plan, stack: str, tool: str) -> list[str]:
     return problems
 
 
-def _volumes(plan: Plan, machine: Machine, stack: str, given: Collection[str]) -> list[str]:
+def volume_problems(plan: Plan, machine: Machine, stack: str, given: Collection[str]) -> list[str]:
     """A database that another clone of the project has made opens with that one's password, not with a new one."""
     name = plan.volumes.get("postgres-data")
     if name is None or PASSWORD in given or PASSWORD in secret_files.kept(machine.secrets):
@@ -108,7 +108,7 @@ def _volumes(plan: Plan, machine: Machine, stack: str, given: Collection[str]) -
     ]
 
 
-def _ports(config: StackConfig, plan: Plan, stack: str) -> list[str]:
+def port_problems(config: StackConfig, plan: Plan, stack: str) -> list[str]:
     ours = set()
     for container in client().containers.list(filters={"label": f"{STACK}={stack}"}):
         for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values():
@@ -137,7 +137,7 @@ def _free(address: str, port: int) -> bool:
     return True
 
 
-def _memory(plan: Plan) -> list[str]:
+def memory_problems(plan: Plan) -> list[str]:
     total = int(client().info()["MemTotal"]) // 1024**2
     needed = sum(container.memory for container in plan.long_running)
     if total >= needed * MEMORY_SHARE:
@@ -149,7 +149,7 @@ def _memory(plan: Plan) -> list[str]:
     ]
 
 
-def _disk(plan: Plan, machine: Machine) -> list[str]:
+def disk_problems(plan: Plan, machine: Machine) -> list[str]:
     built = not image_build.missing(plan)
     needed = RUN_BYTES if built else IMAGES_BYTES
     root = Path(client().info()["DockerRootDir"])

@@ -25,6 +25,18 @@ STATE = Path(".airflow-stack/pulumi-state")
 PASSPHRASE = Path(".airflow-stack/passphrase")
 
 
+def pulumi_command(program: Path) -> str | None:
+    """Pulumi on PATH, or where an earlier run has put it."""
+    installed = program / INSTALL_ROOT / "bin" / "pulumi"
+    return find("pulumi") or (str(installed) if installed.exists() else None)
+
+
+def has_provider(name: str, version: str) -> bool:
+    """Whether Pulumi need not fetch it."""
+    home = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi"))
+    return (home / "plugins" / f"resource-{name}-v{version}").exists() or find(f"pulumi-resource-{name}") is not None
+
+
 class PulumiCli:
     """Runs Pulumi on one stack of this program."""
 
@@ -38,8 +50,7 @@ class PulumiCli:
     def find(cls, program: Path, stack: str, say: Say | None = None) -> PulumiCli | None:
         """Pulumi on PATH or where an earlier run has put it; with ``say`` it is installed where there is none."""
         program = program.resolve()
-        installed = program / INSTALL_ROOT / "bin" / "pulumi"
-        command = find("pulumi") or (str(installed) if installed.exists() else None)
+        command = pulumi_command(program)
         if command is None and say is not None:
             say(f"Pulumi is not installed: fetching {VERSION} by its official installer")
             command = _install(program / INSTALL_ROOT)
@@ -49,8 +60,7 @@ class PulumiCli:
         """Name and version of a provider that is not there and can't be fetched; None where all are had."""
         for name in ("docker", "random"):
             version = metadata.version(f"pulumi-{name}")
-            home = Path(self.environment.get("PULUMI_HOME", Path.home() / ".pulumi"))
-            if (home / "plugins" / f"resource-{name}-v{version}").exists() or find(f"pulumi-resource-{name}"):
+            if has_provider(name, version):
                 continue
             command = [self.command, "plugin", "install", "resource", name, version]
             result = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)

@@ -100,7 +100,7 @@ def _built(image: Image, program: Path, platform: str, say: Say) -> str:
             say(f"image: {image.tag}")
             image_build.build(image, program, say, platform)
         return image.tag
-    _can_emulate(image, machine, platform)
+    can_emulate(image, machine, platform)
     # Not under the tag of this machine's own image, which its local stacks run.
     foreign = _foreign(image, platform.rpartition("/")[2])
     if not image_build.exists(foreign.tag):
@@ -130,7 +130,7 @@ def _bottom(image: Image) -> Image:
     return image if image.base is None else _bottom(image.base)
 
 
-def _can_emulate(image: Image, machine: str, platform: str) -> None:
+def can_emulate(image: Image, machine: str, platform: str) -> None:
     if "DEBIAN" in _bottom(image).args:
         raise OperationError(
             f"images of origin debian are built for the machine's own processor, {machine}, and"

@@ -38,13 +38,28 @@ UNSCOPED = {
     "ecr:GetAuthorizationToken": "the token opens what other statements allow, and no more",
     "cloudwatch:PutMetricData": "a condition names the namespace",
     "logs:DescribeLogGroups": "the agent of ECS exec looks for its group; it reads names alone",
+    "acm:RequestCertificate": "a condition names the tag that a new certificate bears",
+    "ecs:DeregisterTaskDefinition": "no running task is touched by it",
+    "ecs:DescribeTaskDefinition": "it reads definitions alone",
+    "kms:CreateKey": "a condition names the tag that a new key bears",
+    "logs:DeleteResourcePolicy": "CloudWatch's policies for services have no resource; whoever deploys one deletes it",
+    "logs:DescribeResourcePolicies": "it reads those policies alone",
+    "logs:PutResourcePolicy": "as for DeleteResourcePolicy",
+    "sns:GetSubscriptionAttributes": "a subscription is no resource of IAM's; it reads alone",
+    "sns:Unsubscribe": "as for GetSubscriptionAttributes; it deletes a subscription whose ARN is known",
     "ssmmessages:CreateControlChannel": "a channel belongs to the session that ECS opens for this task",
     "ssmmessages:CreateDataChannel": "likewise",
     "ssmmessages:OpenControlChannel": "likewise",
     "ssmmessages:OpenDataChannel": "likewise",
 }
 # Of those, the ones that a condition must limit: by action, the key that it has to name.
-CONDITIONS = {"cloudwatch:PutMetricData": "cloudwatch:namespace"}
+CONDITIONS = {
+    "acm:RequestCertificate": "aws:RequestTag/airflow-stack",
+    "cloudwatch:PutMetricData": "cloudwatch:namespace",
+    "kms:CreateKey": "aws:RequestTag/airflow-stack",
+}
+# Services of which AWS lists resources without asking for one. What is listed holds no data of a user's.
+LISTED = re.compile(r"(application-autoscaling|cloudwatch|ec2|elasticloadbalancing):Describe[A-Za-z]+")
 
 # What stands before a name in an ARN.
 KINDS = (
@@ -97,13 +112,13 @@ def named_resources(type_: str, props: Props) -> Iterable[str]:
         if type_ in KEYS:
             continue  # in a key's own policy, * is that key
         actions = as_list(statement.get("Action"))
-        if all(action in UNSCOPED for action in actions) and actions:
+        if all(action in UNSCOPED or LISTED.fullmatch(action) for action in actions) and actions:
             for action in actions:
                 if action in CONDITIONS and CONDITIONS[action] not in _condition_keys(statement):
                     yield f"{where} needs a condition on {CONDITIONS[action]}: {action} has no resource"
             continue
         for resource in as_list(statement.get("Resource")):
-            if _is_everything(resource):
+            if _is_everything(resource) and not _is_tagged(statement):
                 yield f"{where} is about {resource}: name the resources"
 
 
@@ -112,6 +127,11 @@ def _is_everything(resource: str) -> bool:
     name = resource.split(":", 5)[-1]
     kind = re.match(rf"({'|'.join(KINDS)})[:/]", name) if not resource.startswith("arn:aws:s3:") else None
     return not name[kind.end() if kind else 0 :].strip("*/:")
+
+
+def _is_tagged(statement: Mapping[str, Any]) -> bool:
+    """Whether a condition names a tag: where ids are AWS's, it is the name that a resource has."""
+    return any(key.startswith("aws:ResourceTag/") for key in _condition_keys(statement))
 
 
 def _condition_keys(statement: Mapping[str, Any]) -> set[str]:

@@ -175,3 +175,32 @@ def test_images_that_no_endpoint_leads_to_are_refused(uses: dict[str, Any]) -> N
     assert "airflow-stack:target.side_images: is needed with egress vpc_endpoints" in refusal(target)
     stack(target | {"side_images": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/public"})
     stack({"egress": "vpc_endpoints", "metrics": {"statsd": False}})
+
+
+HOURS = {"start": "0 7 ? * MON-FRI *", "stop": "0 20 ? * MON-FRI *", "time_zone": "Europe/Berlin"}
+
+
+def test_the_scheduler_has_hours_where_the_workers_have_them() -> None:
+    """Rule: whoever publishes the workers' metric is not away while nothing else stops them."""
+    text = refusal({"scheduler": {"schedule": HOURS}})
+    assert "airflow-stack:target.worker.schedule: is needed with scheduler.schedule" in text
+    assert '"stop": "0 20 ? * MON-FRI *"' in text, "the scheduler's own hours are the example"
+    stack({"scheduler": {"schedule": HOURS}, "worker": {"schedule": HOURS}})
+    for role in ("worker", "webserver", "triggerer"):
+        stack({role: {"schedule": HOURS}})
+
+
+@pytest.mark.parametrize(
+    ("way", "most"),
+    [
+        ({"plain_http": True}, 60),
+        ({"domain": "airflow.example.com", "hosted_zone_id": "Z0123456789ABCDEFGHIJ"}, 30),
+    ],
+)
+def test_the_networks_fit_a_security_group(way: dict[str, Any], most: int) -> None:
+    """Rule: as many networks as AWS's default quota of 60 inbound rules holds, and not one more."""
+    networks = [f"10.{number}.0.0/24" for number in range(most + 1)]
+    stack({"load_balancer": {"allowed_cidrs": networks[:most]} | way})
+    assert f"must name at most {most} networks, not {most + 1}" in refusal(
+        {"load_balancer": {"allowed_cidrs": networks} | way}
+    ).replace("\n", " ")

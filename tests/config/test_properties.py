@@ -161,7 +161,13 @@ option_value = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_
 
 fargate = st.sampled_from([(256, 512), (512, 1024), (1024, 2048), (2048, 8192), (16_384, 122_880)])
 size = fargate.map(lambda pair: {"cpu": pair[0], "memory": pair[1]})
-schedule = st.just({"start": "0 7 ? * MON-FRI *", "stop": "30 20 ? * 2-6 *", "time_zone": "Europe/Berlin"})
+HOURS = {"start": "0 7 ? * MON-FRI *", "stop": "30 20 ? * 2-6 *", "time_zone": "Europe/Berlin"}
+schedule = st.just(HOURS)
+
+
+def workers_of(services: dict[str, Any]) -> dict[str, Any]:
+    """A scheduler with hours takes its workers along."""
+    return {"worker": {"schedule": HOURS}} if services.get("scheduler", {}).get("schedule") else {}
 
 
 def section(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -215,7 +221,7 @@ valid_aws = section(
     admin_password=st.just({"secure": "AAAB"}),
 ).flatmap(
     lambda raw: st.builds(
-        lambda target, services: raw | {"target": target | services},
+        lambda target, services: raw | {"target": target | services | workers_of(services)},
         st.fixed_dictionaries(
             {
                 "kind": st.just("aws"),

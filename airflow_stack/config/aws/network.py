@@ -92,6 +92,11 @@ class OidcConfig(Section):
     client_id: Line = Field(description="Client id that the provider has given.", examples=["airflow"])
 
 
+# Inbound rules of a security group, by AWS's default quota. Each network takes one for each port.
+# https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html#vpc-limits-security-groups
+INBOUND_RULES = 60
+
+
 class LoadBalancerConfig(Section):
     """``target.load_balancer``: the only thing that is reachable from outside."""
 
@@ -151,6 +156,19 @@ class LoadBalancerConfig(Section):
                 "hosted_zone_id",
                 "is required by domain: its zone in Route 53; or certificate_arn, where the zone is elsewhere",
                 put=("hosted_zone_id", "Z0123456789ABCDEFGHIJ"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fit_a_security_group(self) -> LoadBalancerConfig:
+        """AWS refuses the rule beyond its quota, in the middle of a deployment."""
+        ports, taken = (2, "two, for HTTPS and the redirect from HTTP,") if self.https else (1, "one")
+        most = INBOUND_RULES // ports
+        if len(self.allowed_cidrs) > most:
+            raise RuleError(
+                "allowed_cidrs",
+                f"must name at most {most} networks, not {len(self.allowed_cidrs)}: each takes {taken} of the"
+                f" {INBOUND_RULES} inbound rules that AWS allows a security group; join networks to larger ones",
             )
         return self
 

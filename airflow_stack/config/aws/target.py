@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from airflow_stack.config.aws.github import GithubConfig
 from airflow_stack.config.aws.network import LoadBalancerConfig, NetworkConfig, OwnNetwork
 from airflow_stack.config.aws.services import ServiceConfig, TaskSize, TriggererService, WebserverService, WorkersConfig
 from airflow_stack.config.aws.types import AwsName, Region, RetentionDays
@@ -143,6 +144,9 @@ class AwsTarget(Section):
     secrets_lookup: SecretsLookup = Field(
         default_factory=SecretsLookup, description="What Airflow looks up in Secrets Manager."
     )
+    github: GithubConfig | None = Field(
+        None, description="Roles for previews in pull requests and deployment after a merge. None by default."
+    )
     tags: dict[str, str] = Field(
         default_factory=dict, description="Tags of every resource.", examples=[{"team": "data"}], max_length=40
     )
@@ -173,6 +177,19 @@ class AwsTarget(Section):
                 "is needed with egress vpc_endpoints, since no endpoint leads to public.ecr.aws: name an ECR registry"
                 " with copies of the images, or switch metrics.statsd and logs.firelens off",
                 put=("side_images", f"123456789012.dkr.ecr.{self.region}.amazonaws.com/public"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _workers_go_with_the_scheduler(self) -> AwsTarget:
+        """Nobody scales workers while no scheduler runs: idle ones would stay, and be paid for, until it is back."""
+        hours = self.scheduler.schedule
+        if hours is not None and self.worker.schedule is None:
+            raise RuleError(
+                "worker.schedule",
+                "is needed with scheduler.schedule: the number of workers follows a metric that the scheduler's tasks"
+                " publish, and without them it stays what it was; give the workers hours too, the same or longer ones",
+                put=("worker.schedule", hours.model_dump()),
             )
         return self
 

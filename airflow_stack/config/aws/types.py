@@ -131,8 +131,9 @@ AwsName = Annotated[
     str,
     matches(
         r"(?!internal-|sg-)[a-z](?!.*--)[a-z0-9-]{0,18}[a-z0-9]",
-        "must be 2 to 20 lower-case letters, digits or single -, starting with a letter and not ending with -: AWS"
-        " allows a load balancer's name 32 characters, and the names of its parts are made of this one",
+        "must be 2 to 20 lower-case letters, digits or single -, starting with a letter and not ending with -, and not"
+        " starting with internal- or sg-: AWS allows a load balancer's name 32 characters, keeps these beginnings for"
+        " itself, and the names of all parts are made of this one",
     ),
     Field(examples=["airflow"]),
 ]

@@ -101,4 +101,23 @@ class RolePolicyAttachment(Kind):
         aws.call("iam", "detach_role_policy", RoleName=state["role"], PolicyArn=state["policyArn"])
 
 
-KINDS = (Role, RolePolicy, Policy, RolePolicyAttachment)
+class OpenIdConnectProvider(Kind):
+    type = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
+    service, tagged = "iam", True
+    creates, identity = "create_open_id_connect_provider", "OpenIDConnectProviderArn"
+    reads, key, deletes = (
+        "get_open_id_connect_provider",
+        "OpenIDConnectProviderArn",
+        "delete_open_id_connect_provider",
+    )
+    rename = words({"url": "Url", "clientIdLists": "ClientIDList", "thumbprintLists": "ThumbprintList"})
+    outputs = words({"arn": "arn"})
+    replaces = ("url",)
+
+    def raw(self, aws: Aws, identifier: str, state: Properties) -> Any:
+        return aws.call("iam", "get_open_id_connect_provider", OpenIDConnectProviderArn=identifier) | {
+            "Url": state.get("url"), "arn": identifier
+        }  # fmt: skip
+
+
+KINDS = (Role, RolePolicy, Policy, RolePolicyAttachment, OpenIdConnectProvider)

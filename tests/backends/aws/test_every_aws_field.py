@@ -25,6 +25,8 @@ SERVICES = ("webserver", "scheduler", "triggerer", "worker")
 
 PLAIN: dict[str, Any] = SMALLEST["target"]["load_balancer"]
 HTTPS: dict[str, Any] = {key: value for key, value in SWITCHED_ON["load_balancer"].items() if key != "oidc"}
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/01234567-89ab-cdef-0123-456789abcde"
+GITHUB = {"repository": "example/airflow-stack", "state_bucket": "example-state", "state_key_arn": f"{KEY}f"}
 CERTIFICATE = "arn:aws:acm:eu-central-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
 WITH_CERTIFICATE = PLAIN | {"plain_http": False, "domain": "airflow.example.com", "certificate_arn": CERTIFICATE}
 
@@ -43,6 +45,13 @@ SAMPLES: dict[str, Any] = {
     "database.rds.instance_class": "db.m7g.large",
     "database.rds.name": "another",
     "database.rds.user": "another",
+    "target.github.branch": "release",
+    "target.github.environment": "staging",
+    "target.github.permissions_boundary": "arn:aws:iam::123456789012:policy/another",
+    "target.github.provider_arn": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+    "target.github.repository": "another/repository",
+    "target.github.state_bucket": "another-state",
+    "target.github.state_key_arn": f"{KEY}0",
     "target.load_balancer.allowed_cidrs": ["198.51.100.0/24"],
     "target.load_balancer.certificate_arn": CERTIFICATE.replace("cdef-", "0000-"),
     "target.load_balancer.domain": "another.example.com",
@@ -92,6 +101,7 @@ REFUSED = {*LOCAL_ONLY, "airflow.executor", "flower"}
 SCHEDULE = {"start": "0 7 ? * MON-FRI *", "stop": "0 20 ? * MON-FRI *"}
 AROUND: dict[str, dict[str, Any]] = {
     "target.egress": {"side_images": "registry.example.com"},
+    "target.github": {"github": GITHUB},
     "target.load_balancer.certificate_arn": {"load_balancer": WITH_CERTIFICATE},
     "target.load_balancer.domain": {"load_balancer": HTTPS},
     "target.load_balancer.hosted_zone_id": {"load_balancer": HTTPS},
@@ -99,6 +109,7 @@ AROUND: dict[str, dict[str, Any]] = {
     "target.metrics.alarm_email": {"metrics": {"alarm_email": "ops@example.com"}},
     "target.triggerer.cpu": {"triggerer": {"memory": 1024}},
     **{f"target.{service}.schedule": {service: {"schedule": SCHEDULE}} for service in SERVICES},
+    "target.scheduler.schedule": {role: {"schedule": SCHEDULE} for role in ("scheduler", "worker")},
 }
 
 # A union's member with what it can't do without; the rest of the section is its defaults. A stack that grows by one

@@ -1,0 +1,166 @@
+"""What ECS, CloudWatch and ECR say of a stack's services."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_stack.config import StackConfig
+from airflow_stack.operations.aws_client import client
+from airflow_stack.operations.doctor.finding import Finding, missing, ok, warning
+
+# Tasks that have stopped are known to ECS for an hour; so many of them are told, and asked for in one call.
+STOPPED = 5
+DESCRIBED = 100
+# Reasons that are no fault: a deployment, the autoscaler or a person has ended the task.
+MEANT = ("Scaling activity initiated by", "Essential container in task exited", "airflow-stack:")
+# Per cent of a task's memory from which on it is worth a word.
+FULL = 90.0
+
+
+@dataclass(frozen=True)
+class Services:
+    """The services of one stack."""
+
+    name: str
+    config: StackConfig
+    known: dict[str, Any]
+    """AwsOutputs, by the names of its fields."""
+
+    def _client(self, service: str) -> Any:
+        return client(service, self.known["region"])
+
+    def _services(self) -> dict[str, Any]:
+        """By role."""
+        answer = self._client("ecs").describe_services(
+            cluster=self.known["cluster"], services=list(self.known["services"].values())
+        )
+        by_name = {service["serviceName"]: service for service in answer["services"]}
+        return {role: by_name[name] for role, name in self.known["services"].items() if name in by_name}
+
+    def deployments(self) -> Iterator[Finding]:
+        """One that failed has been rolled back: the services run, but not what was deployed."""
+        trouble = False
+        services = self._services()
+        for role, service in services.items():
+            for deployment in service.get("deployments", []):
+                if deployment.get("rolloutState") != "FAILED" and not deployment.get("failedTasks"):
+                    continue
+                trouble = True
+                reason = deployment.get("rolloutStateReason") or f"{deployment['failedTasks']} tasks of it have failed"
+                seen = f"{role}: {reason.rstrip('.')}"
+                yield warning(
+                    "Deployment", seen, "the tasks from before go on, if there were any",
+                    f"airflow-stack logs -s {self.name} {role}",
+                )  # fmt: skip
+        going = [role for role, service in services.items() if len(service.get("deployments", [])) > 1]
+        if going and not trouble:
+            yield ok("Deployments", f"under way: {', '.join(going)}")
+        elif not trouble:
+            yield ok("Deployments", "all services are stable")
+
+    def stopped_tasks(self) -> Iterator[Finding]:
+        """Of the last hour, those that nobody meant to stop."""
+        ecs, cluster = self._client("ecs"), self.known["cluster"]
+        arns = ecs.list_tasks(cluster=cluster, desiredStatus="STOPPED")["taskArns"][:DESCRIBED]
+        tasks = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        reasons: dict[tuple[str, str], int] = {}
+        for task in tasks:
+            if reason := _reason(task):
+                key = (str(task.get("group", "")).rpartition(":")[2] or "a task", reason)
+                reasons[key] = reasons.get(key, 0) + 1
+        for (group, reason), count in list(reasons.items())[:STOPPED]:
+            role = next((role for role, name in self.known["services"].items() if name == group), "one-off")
+            times = f" ({count} times)" if count > 1 else ""
+            yield warning(
+                "Stopped task", f"{role}{times}: {reason}", "what ran in it was repeated, or lost",
+                f"airflow-stack logs -s {self.name} {role}",
+            )  # fmt: skip
+        if not reasons:
+            yield ok("Stopped tasks", "none in the last hour that was not meant to stop")
+
+    def memory(self) -> Iterator[Finding]:
+        """CloudWatch's share of the tasks' memory, in the last quarter of an hour."""
+        roles = list(self.known["services"])
+        queries = [
+            {
+                "Id": f"role{number}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/ECS",
+                        "MetricName": "MemoryUtilization",
+                        "Dimensions": [
+                            {"Name": "ClusterName", "Value": self.known["cluster"].rpartition("/")[2]},
+                            {"Name": "ServiceName", "Value": self.known["services"][role].rpartition("/")[2]},
+                        ],
+                    },
+                    "Period": 900,
+                    "Stat": "Maximum",
+                },
+            }
+            for number, role in enumerate(roles)
+        ]
+        now = datetime.now(UTC)
+        answer = self._client("cloudwatch").get_metric_data(
+            MetricDataQueries=queries, StartTime=now - timedelta(minutes=30), EndTime=now
+        )
+        shares = {
+            roles[int(result["Id"].removeprefix("role"))]: max(result["Values"])
+            for result in answer["MetricDataResults"]
+            if result["Values"]
+        }
+        for role, share in shares.items():
+            if share >= FULL:
+                yield warning(
+                    f"Memory of {role}", f"{share:.0f}% of its size", "a task that needs more is killed",
+                    f"pulumi config set --stack {self.name} --path airflow-stack:target.{role}.memory"
+                    f" {getattr(self.config.aws, role).memory * 2}",
+                )  # fmt: skip
+        if shares and max(shares.values()) < FULL:
+            most = max(shares, key=lambda role: shares[role])
+            yield ok("Memory", f"the fullest, {most}, has {shares[most]:.0f}% of its size")
+
+    def image(self) -> Iterator[Finding]:
+        """That what the services run can be pulled."""
+        ecs, ecr = self._client("ecs"), self._client("ecr")
+        repository = self.known["repository"]
+        images = set()
+        for arn in self.known["task_definitions"].values():
+            definition = ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
+            images |= {
+                one["image"] for one in definition["containerDefinitions"] if one["image"].startswith(repository)
+            }
+        gone = [image for image in sorted(images) if not _is_pushed(ecr, repository.partition("/")[2], image)]
+        if gone:
+            cost = "a task that starts anew fails"
+            yield missing("Image", f"not in the registry: {gone[0]}", cost, f"pulumi up --refresh --stack {self.name}")
+        else:
+            yield ok("Image", f"in the registry: {', '.join(sorted(map(_version, images)))}")
+
+
+def _reason(task: dict[str, Any]) -> str:
+    """Why a task stopped that nobody meant to stop; empty where it is no fault."""
+    reason = str(task.get("stoppedReason", ""))
+    parts = [str(one["reason"]) for one in task.get("containers", []) if one.get("reason")]
+    codes = [one["exitCode"] for one in task.get("containers", []) if one.get("exitCode") not in (None, 0, 143)]
+    if reason.startswith(MEANT) and not parts and not codes:
+        return ""
+    if codes and not parts:
+        parts = [f"exit code {codes[0]}"]
+    return ": ".join(part.rstrip(".") for part in (reason, *parts) if part)
+
+
+def _is_pushed(ecr: Any, repository: str, image: str) -> bool:
+    key, mark = ("imageDigest", "@") if "@" in image else ("imageTag", ":")
+    try:
+        ecr.describe_images(repositoryName=repository, imageIds=[{key: image.rpartition(mark)[2]}])
+    except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
+        return False
+    return True
+
+
+def _version(image: str) -> str:
+    """Tag, or the beginning of the digest."""
+    return image.rpartition("@")[2][:19] if "@" in image else image.rpartition(":")[2]

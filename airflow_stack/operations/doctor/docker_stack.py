@@ -1,0 +1,104 @@
+"""A stack of this machine that is up: its containers, and what Airflow says of itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from docker.models.containers import Container
+
+from airflow_stack.backends.machine import Machine
+from airflow_stack.operations.docker_engine import client
+from airflow_stack.operations.doctor import airflow_facts
+from airflow_stack.operations.doctor.finding import Finding, Look, State, missing, ok, size, warning
+from airflow_stack.operations.doctor.roles import judge
+from airflow_stack.operations.running import RunningStack
+from airflow_stack.operations.running import docker_containers as containers
+
+# Seconds: two looks at a container's use of memory and a question to the database, on a machine that is busy.
+LIMIT = 20.0
+# Shares of a container's limit, and bytes of task logs, from which on it is worth a word.
+FULL = 0.9
+LOGS = 10 * 1024**3
+# Restarts that are no accident.
+RESTARTS = 3
+
+
+def looks(stack: RunningStack) -> list[Look]:
+    """What to look at, in the report's order."""
+    title = f"Stack {stack.name}"
+    return [
+        Look(title, "Roles", lambda: judge(stack.status(), stack.name), LIMIT, State.MISSING),
+        Look(title, "Airflow", lambda: _facts(stack), LIMIT, State.MISSING),
+        Look(title, "Memory", lambda: _memory(containers.find(stack.config, stack.name), stack.name), LIMIT),
+        Look(title, "Restarts", lambda: _restarts(containers.find(stack.config, stack.name), stack.name), LIMIT),
+        Look(title, "Task logs", lambda: _logs(stack), LIMIT),
+    ]
+
+
+def _facts(stack: RunningStack) -> Iterator[Finding]:
+    asked = time.time()
+    facts = stack.ask(["facts"])
+    yield from airflow_facts.judge(facts, stack.config, stack.name, asked, time.time())
+
+
+def _memory(found: Sequence[Container], stack: str) -> Iterator[Finding]:
+    """What each container has of what it may have, without the page cache, which it gives back."""
+    running = [one for one in found if containers.is_running(one)]
+    with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
+        shares = list(zip(running, pool.map(_share, running), strict=True))
+    full = [(one, share) for one, share in shares if share >= FULL]
+    for one, share in full:
+        role = containers.role(one)
+        cost = "it is killed when it needs more, and its tasks with it"
+        mend = f"pulumi config set --stack {stack} --path airflow-stack:{role}.memory {_more(one)}"
+        yield warning(f"Memory of {containers.service(one)}", f"{share:.0%} of its limit", cost, mend)
+    if not full and shares:
+        most, share = max(shares, key=lambda entry: entry[1])
+        yield ok("Memory", f"the fullest, {containers.service(most)}, has {share:.0%} of its limit")
+
+
+def _share(container: Container) -> float:
+    """0 where there is no limit."""
+    usage: dict[str, Any] = client().api.stats(str(container.id), stream=False, one_shot=True).get("memory_stats", {})
+    limit, details = usage.get("limit", 0), usage.get("stats", {})
+    cache = details.get("inactive_file", details.get("total_inactive_file", 0))
+    cache = details.get("total_inactive_file", cache)  # cgroup v1 has both, of which this one counts the children
+    return float((usage.get("usage", 0) - cache) / limit) if limit else 0.0
+
+
+def _more(container: Container) -> int:
+    """MiB: half as much again."""
+    return int(container.attrs["HostConfig"]["Memory"] / 1024**2 * 1.5)
+
+
+def _restarts(found: Sequence[Container], stack: str) -> Iterator[Finding]:
+    for one in found:
+        state, role = one.attrs["State"], containers.role(one)
+        if state.get("OOMKilled"):
+            mend = f"pulumi config set --stack {stack} --path airflow-stack:{role}.memory {_more(one)}"
+            cost = "what ran in it was lost"
+            yield warning(
+                f"Memory of {containers.service(one)}", "was killed: it needed more than its limit", cost, mend
+            )
+        elif one.attrs["RestartCount"] >= RESTARTS:
+            seen = f"has ended and come back {one.attrs['RestartCount']} times"
+            yield missing(containers.service(one), seen, "it will not come up by waiting", f"docker logs {one.name}")
+
+
+def _logs(stack: RunningStack) -> Iterator[Finding]:
+    """Task logs, which nobody deletes but the user."""
+    folder = Machine.of(stack.config, stack.program, stack.name).project / "logs"
+    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    if total > LOGS:
+        mend = f"find {folder} -name '*.log' -mtime +90 -delete"
+        yield warning("Task logs", f"{size(total)} in {folder}", "nobody deletes them, and the disk fills", mend)
+    else:
+        yield ok("Task logs", f"{size(total)} in {_short(folder, stack.program)}")
+
+
+def _short(folder: Path, program: Path) -> str:
+    return str(folder.relative_to(program)) if folder.is_relative_to(program) else str(folder)

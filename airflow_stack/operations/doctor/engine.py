@@ -1,0 +1,168 @@
+"""Docker's engine: whether it answers, what it has, and whether a stack of this machine finds room on it."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from airflow_stack.airflow import describe
+from airflow_stack.backends.containers import Plan, plan
+from airflow_stack.backends.images import upstream
+from airflow_stack.backends.labels import MANAGED_BY, STACK
+from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin
+from airflow_stack.config import StackConfig
+from airflow_stack.config.errors import NAMESPACE
+from airflow_stack.errors import OperationError
+from airflow_stack.operations import origin, preflight
+from airflow_stack.operations.docker_engine import client
+from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
+from airflow_stack.operations.doctor.machine import output, version_in
+from airflow_stack.operations.doctor.network import skew
+from airflow_stack.operations.doctor.packages import install
+from airflow_stack.operations.tools import can_apt_install, find
+
+# Seconds: an engine that starts containers has little time to answer, and is there all the same.
+LIMIT = 10.0
+NEEDED = "no stack of this machine comes up, and no image is built for one on AWS"
+
+
+def docker() -> Iterator[Finding]:
+    """Command line and engine."""
+    text = output("docker", "--version")
+    if text is None:
+        cost = "`docker logs` and `docker exec` are not to be had; Debian images need it for their first build"
+        yield warning("Docker client", "not installed", cost, install("docker"))
+    else:
+        yield ok("Docker client", version_in(text))
+    if not answers():
+        yield _silent()
+        return
+    before = time.time()
+    info = client().info()
+    between = (before + time.time()) / 2
+    cores = f"{info['NCPU']} CPUs ({info['Architecture']})"
+    seen = f"{info['ServerVersion']} on {info['OperatingSystem']}: {cores}, {size(info['MemTotal'])} of memory"
+    yield ok("Docker engine", seen)
+    yield from _storage(info["Driver"], Path(info["DockerRootDir"]))
+    if not info.get("MemoryLimit", True):
+        cost = "a container that takes more memory than it may takes it from the others"
+        mend = "enable the cgroup: https://docs.docker.com/engine/install/linux-postinstall"
+        yield warning("Memory limits", "this engine does not hold containers to them", cost, mend)
+    if moment := info.get("SystemTime"):
+        # Nanoseconds, of which Python takes six digits.
+        told = datetime.fromisoformat(moment[:19] + "+00:00").timestamp() if moment.endswith("Z") else None
+        if told is not None:
+            ahead = told + 0.5 - between
+            yield from skew("Docker's clock", ahead, "against this machine's", "restart Docker, or its virtual machine")
+
+
+def answers() -> bool:
+    """Whether there is an engine to ask: who needs it more says what is wrong with it."""
+    try:
+        client()
+    except OperationError:
+        return False
+    return True
+
+
+def room(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
+    """Memory and disk for one stack of this machine, by what is checked before it comes up."""
+    if not answers():
+        return
+    planned, machine = _plan(config, program, stack)
+    what = f"Room for {stack}"
+    problems = [*preflight.memory_problems(planned), *preflight.disk_problems(planned, machine)]
+    for problem in problems:
+        yield _of_preflight(what, problem)
+    if not problems:
+        limits = sum(container.memory for container in planned.long_running) * 1024**2
+        free = shutil.disk_usage(machine.project if machine.project.exists() else program).free
+        yield ok(what, f"its containers may take {size(limits)} of memory; {size(free)} of disk free")
+
+
+def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Iterator[Finding]:
+    """Names, ports and volumes of the stack that is asked for: nobody else has them."""
+    if not answers():
+        return
+    planned, machine = _plan(config, program, stack)
+    made = client().containers.list(all=True, filters={"label": f"{STACK}={stack}"}, ignore_removed=True)
+    tool = made[0].labels.get(MANAGED_BY, "pulumi") if made else "pulumi"
+    problems = [
+        *preflight.name_problems(planned, stack, tool),
+        *preflight.volume_problems(planned, machine, stack, given),
+        *preflight.port_problems(config, planned, stack),
+    ]
+    for problem in problems:
+        yield _of_preflight("Names and ports", problem)
+    if not problems:
+        yield ok("Names and ports", f"free, or this stack's own: {', '.join(map(str, _ports(config)))}")
+
+
+def registry(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
+    """Whether the engine, which pulls, reaches the registry of the upstream images."""
+    if not answers():
+        return
+    settled = (config.aws if config.on_aws else config.local).image_origin
+    image = upstream("airflow", config)
+    recorded = (program / ORIGIN_FILE).exists()
+    chosen = image_origin(config, program) if not config.on_aws else settled
+    if origin.reaches_registry(image):
+        note = ""
+        if settled == "auto" and recorded and chosen == "debian":
+            note = f"; images are built on Debian's packages all the same until {ORIGIN_FILE} is removed"
+        yield ok("Container registry", f"the engine finds {image}{note}")
+        return
+    seen = f"the engine does not reach {image}"
+    mend = f"pulumi config set --stack {stack} --path {NAMESPACE}:target.registry registry.example.com:5000/mirror"
+    if settled == "registry":
+        yield warning("Container registry", seen, "images can't be built anew; those that are there run", mend)
+    elif not (find("mmdebstrap") or can_apt_install()):
+        cost = "images are built of Debian's packages instead, for which mmdebstrap is missing"
+        yield missing("Container registry", seen, cost, install("mmdebstrap"))
+    elif settled == "auto" and recorded and chosen == "registry":
+        cost = "images were built from it, and can't be built anew; Debian's packages would do"
+        yield warning("Container registry", seen, cost, f"rm {ORIGIN_FILE}")
+    else:
+        cost = "images are built of Debian's packages and PyPI alone, which takes some minutes more the first time"
+        yield warning("Container registry", seen, cost, mend)
+
+
+def _silent() -> Finding:
+    """In the words of who would have used it."""
+    try:
+        client()
+    except OperationError as error:
+        wrong, _, mend = str(error).partition("\n")
+        if find("dockerd") is None and not find("docker"):
+            return missing("Docker engine", "not installed", NEEDED, install("docker"))
+        return missing("Docker engine", wrong.rstrip("."), NEEDED, mend)
+    return ok("Docker engine", "answers by now")
+
+
+def _storage(driver: str, root: Path) -> Iterator[Finding]:
+    where = ""
+    if root.exists():  # Docker Desktop's is in a machine of its own
+        where = f", {size(shutil.disk_usage(root).free)} free in {root}"
+    if driver in ("vfs", "devicemapper"):
+        cost = "every layer of an image is a whole copy: builds take minutes and gigabytes more"
+        yield warning("Docker storage", f"{driver}{where}", cost, "https://docs.docker.com/engine/storage/drivers")
+    else:
+        yield ok("Docker storage", f"{driver}{where}")
+
+
+def _plan(config: StackConfig, program: Path, stack: str) -> tuple[Plan, Machine]:
+    machine = Machine.of(config, program, stack)
+    return plan(config, describe(config), machine), machine
+
+
+def _ports(config: StackConfig) -> list[int]:
+    return sorted(config.published_ports().values())
+
+
+def _of_preflight(what: str, problem: str) -> Finding:
+    """Its problems are two lines: what is wrong, and what mends it."""
+    wrong, _, mend = problem.partition("\n  mend: ")
+    return missing(what, wrong.rstrip("."), "`up` refuses before it creates anything", mend)

@@ -1,0 +1,54 @@
+"""The health of every role, judged: the same on every target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from airflow_stack.operations.doctor.finding import Finding, missing, ok
+from airflow_stack.operations.running import RoleStatus
+
+COSTS = {
+    "scheduler": "no task is started",
+    "worker": "queued tasks wait",
+    "triggerer": "deferred tasks wait",
+    "webserver": "neither UI nor API answers",
+    "proxy": "neither UI nor API is reached",
+    "flower": "Celery can't be watched; all else goes on",
+    "postgres": "nothing is scheduled, and nothing runs",
+    "redis": "no task reaches a worker",
+    "database": "nothing is scheduled, and nothing runs",
+    "broker": "no task reaches a worker",
+    "docker-socket-proxy": "DockerOperator fails; all other tasks run",
+}
+
+MANAGED = ("database", "broker")
+"""Roles that are services of AWS."""
+SERVERS = ("postgres", "redis", "proxy", "docker-socket-proxy")
+"""Roles beside Airflow's on a machine, which are not scaled."""
+
+
+def judge(status: Sequence[RoleStatus], stack: str) -> Iterator[Finding]:
+    """One line for those that are well, one for each that is not."""
+    well = [one for one in status if one.good]
+    if well:
+        number = sum(one.healthy for one in well)
+        yield ok("Roles", f"healthy: {', '.join(one.role for one in well)} ({number} in all)")
+    for one in status:
+        if not one.good:
+            seen = f"{one.healthy} of {one.desired} healthy"
+            yield missing(
+                one.role.capitalize(), f"{seen}: {one.detail}" if one.detail else seen,
+                COSTS.get(one.role, "its part of the stack does not work"),
+                _mend(one, stack),
+            )  # fmt: skip
+
+
+def _mend(one: RoleStatus, stack: str) -> str:
+    """What runs is restarted, what was stopped is brought back; AWS's own servers are Pulumi's to bring back."""
+    if one.role in MANAGED:
+        return f"pulumi up --refresh --stack {stack}"
+    if one.running == 0 and one.role in SERVERS:
+        return f"airflow-stack up -s {stack}"
+    if one.running == 0:
+        return f"airflow-stack scale -s {stack} {one.role}={max(1, one.desired)}"
+    return f"airflow-stack restart -s {stack} {one.role}"

@@ -1,0 +1,186 @@
+"""What the metadata database and the broker say of the stack: plain SQL by the database's driver alone.
+
+``facts`` prints one line, ``airflow-stack-result: {…}``; ``facts work`` has the tasks running and queued alone, in
+``tasks``. What cannot be had is missing, or says ``problem`` in one sentence without secrets. All ages are in seconds,
+all sizes in bytes, all times in seconds since 1970 (UTC).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_stack_runtime import heartbeat, migrations
+from airflow_stack_runtime.options import OptionError, option
+
+MARKER = "airflow-stack-result: "
+TIMEOUT = 5.0
+"""Seconds to wait for a connection."""
+IMPORT_ERRORS = 20
+"""That are told; all are counted."""
+TEXT = 200
+"""Characters of an error."""
+JOBS = ("SchedulerJob", "TriggererJob", "DagProcessorJob")
+
+# What differs between the two dialects: the age of a moment, the size of what there is.
+AGE = {
+    "postgresql": "extract(epoch FROM now() - {0})",
+    "mysql": "timestampdiff(MICROSECOND, {0}, utc_timestamp(6)) / 1e6",
+}
+DATABASE = {
+    "postgresql": "SELECT version(), extract(epoch FROM now()), pg_database_size(current_database())",
+    "mysql": "SELECT version(), unix_timestamp(now(6)),"
+    " (SELECT sum(data_length + index_length) FROM information_schema.tables WHERE table_schema = database())",
+}
+TABLES = {
+    "postgresql": "SELECT relname, pg_total_relation_size(oid) FROM pg_class"
+    " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace ORDER BY 2 DESC LIMIT 3",
+    "mysql": "SELECT table_name, data_length + index_length FROM information_schema.tables"
+    " WHERE table_schema = database() ORDER BY 2 DESC LIMIT 3",
+}
+NO_TABLE = ("UndefinedTable", "ProgrammingError")
+"""What the drivers raise for a table that is not there."""
+
+
+def collect(*, work: bool = False) -> dict[str, Any]:
+    """Everything, by the names that the report of `doctor` uses."""
+    url = urlsplit(option("database", "sql_alchemy_conn"))
+    facts: dict[str, Any] = {"time": time.time()}
+    heartbeat._add_site_packages()
+    started = time.monotonic()
+    try:
+        connection = heartbeat.connect(url, TIMEOUT)
+    except Exception as error:
+        facts["database"] = {"problem": str(migrations.explain(error, SimpleNamespace(host=url.hostname)))}
+    else:
+        try:
+            if not work:
+                facts["database"] = _database(connection, url, time.monotonic() - started)
+            facts |= _airflow(connection, heartbeat.dialect(url), work=work)
+        except Exception as error:
+            # Tables that a migration has yet to make; their text may quote a query, never a value.
+            name = type(error).__name__
+            told = "has no tables of this Airflow" if name in NO_TABLE else f"could not be asked ({name})"
+            facts.setdefault("database", {})["problem"] = f"The database {told}."
+        finally:
+            connection.close()
+    if not work:
+        facts["broker"] = _broker()
+    return facts
+
+
+def _database(connection: Any, url: SplitResult, connected: float) -> dict[str, Any]:
+    dialect = heartbeat.dialect(url)
+    ((version, now, size),) = rows(connection, DATABASE[dialect])
+    found = [revision for (revision,) in rows(connection, "SELECT version_num FROM alembic_version")]
+    return {
+        "kind": dialect,
+        "version": str(version).removeprefix("PostgreSQL ").split(" ", 1)[0],
+        "connect_seconds": round(connected, 4),
+        "time": float(now),
+        "size": int(size or 0),
+        "tables": {name: int(bytes_ or 0) for name, bytes_ in rows(connection, TABLES[dialect])},
+        "revision": found[0] if found else None,
+        "head": migrations.revisions()[1],
+    }
+
+
+def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, Any]:
+    age = AGE[dialect].format
+    tasks = {
+        state: {"count": count, "oldest": None if oldest is None else round(float(oldest), 1)}
+        for state, count, oldest in rows(
+            connection,
+            f"SELECT state, count(*), max({age('CASE state WHEN %s THEN queued_dttm ELSE start_date END')})"  # noqa: S608
+            " FROM task_instance WHERE state IN ('queued', 'running', 'deferred', 'scheduled') GROUP BY state",
+            ("queued",),
+        )
+    }
+    none = {"count": 0, "oldest": None}
+    facts: dict[str, Any] = {"tasks": {state: tasks.get(state, none) for state in ("running", "queued", "deferred",
+                                                                                   "scheduled")}}  # fmt: skip
+    if work:
+        return facts
+    facts["jobs"] = [
+        {"type": kind, "host": host, "age": round(float(seconds), 1)}
+        for kind, host, seconds in rows(
+            connection,
+            f"SELECT job_type, hostname, {age('latest_heartbeat')} FROM job"  # noqa: S608
+            " WHERE state = 'running' AND job_type IN (%s, %s, %s) ORDER BY 1, 3",
+            JOBS,
+        )
+    ]
+    ((abandoned,),) = rows(
+        connection,
+        "SELECT count(*) FROM task_instance AS task JOIN job ON job.id = task.job_id"  # noqa: S608
+        f" WHERE task.state = 'running' AND {age('job.latest_heartbeat')} > %s",
+        (float(option("scheduler", "scheduler_zombie_task_threshold", "300")),),
+    )
+    facts["abandoned"] = abandoned
+    errors = rows(connection, "SELECT filename, stacktrace FROM import_error ORDER BY filename")
+    facts["import_errors"] = {
+        "count": len(errors),
+        "files": [{"file": name, **blame(name, trace)} for name, trace in errors[:IMPORT_ERRORS]],
+    }
+    ((active, paused),) = rows(
+        connection, "SELECT count(*), coalesce(sum(CASE WHEN is_paused THEN 1 ELSE 0 END), 0) FROM dag WHERE is_active"
+    )
+    facts["dags"] = {"active": int(active), "paused": int(paused)}
+    return facts
+
+
+def rows(connection: Any, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Return all rows; a driver gets no values where there are none, so that % need not be doubled."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return list(cursor.fetchall())
+
+
+def blame(file: str, trace: str) -> dict[str, Any]:
+    """Return what went wrong in a DAG file, in one line, and the line of that file where it did."""
+    lines = [line.strip() for line in (trace or "").splitlines() if line.strip()]
+    line = None
+    for text in lines:
+        if text.startswith(f'File "{file}", line '):
+            number = text.removeprefix(f'File "{file}", line ').split(",")[0]
+            line = int(number) if number.isdigit() else line
+    return {"line": line, "error": (lines[-1] if lines else "")[:TEXT]}
+
+
+def _broker() -> dict[str, Any] | None:
+    """How many tasks wait in the broker: of Redis. SQS is asked from outside; None where nobody is."""
+    broker = urlsplit(option("celery", "broker_url", ""))
+    if broker.scheme not in ("redis", "sqs"):
+        return None
+    if broker.scheme == "sqs":
+        return {"kind": "sqs"}
+    from airflow_stack_runtime.ping import Redis
+
+    queue = option("operators", "default_queue", "default")
+    try:
+        redis = Redis(broker.geturl(), TIMEOUT)
+        waiting, taken = redis.call("LLEN", queue), redis.call("HLEN", "unacked")
+    except OSError as error:
+        # Of a socket, or what Redis refuses by: never the URL.
+        return {"kind": "redis", "problem": f"Redis does not answer: {error}"}
+    return {"kind": "redis", "queue": queue, "waiting": waiting, "taken": taken}
+
+
+def main(arguments: list[str]) -> None:
+    """Print the facts. Exit code 0 where there are any, a database that does not answer included."""
+    if arguments not in ([], ["work"]):
+        print("usage: facts [work]", file=sys.stderr)
+        os._exit(2)
+    try:
+        facts = collect(work=bool(arguments))
+    except Exception as error:
+        print(f"facts: {error if isinstance(error, OptionError) else type(error).__name__}", file=sys.stderr)
+        sys.stderr.flush()
+        os._exit(1)
+    print(MARKER + json.dumps(facts), flush=True)
+    os._exit(0)

@@ -1,0 +1,241 @@
+"""facts.py: what the metadata database and the broker say of the stack."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow_stack_runtime import facts, heartbeat, migrations
+
+# The columns that are asked for, of Airflow's own tables. Moments are seconds of now's.
+TABLES = """
+CREATE TABLE alembic_version (version_num TEXT);
+CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER);
+CREATE TABLE job (id INTEGER, job_type TEXT, hostname TEXT, state TEXT, latest_heartbeat REAL);
+CREATE TABLE import_error (filename TEXT, stacktrace TEXT);
+CREATE TABLE dag (is_active BOOLEAN, is_paused BOOLEAN);
+INSERT INTO alembic_version VALUES ('head');
+"""
+TRACE = """Traceback (most recent call last):
+  File "<frozen importlib._bootstrap>", line 228, in _call_with_frames_removed
+  File "/opt/airflow/dags/broken.py", line 3, in <module>
+    import nowhere
+  File "/opt/airflow/dags/broken.py", line 9, in inner
+    raise
+ModuleNotFoundError: No module named 'nowhere'
+"""
+
+
+class Cursor:
+    """As a driver's, over SQLite's."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.cursor = connection.cursor()
+
+    def execute(self, query: str, values: Sequence[Any] | None = None) -> None:
+        self.cursor.execute(query.replace("%s", "?"), values or ())
+
+    def fetchall(self) -> list[Any]:
+        return self.cursor.fetchall()
+
+
+class Database:
+    """As a driver's connection."""
+
+    def __init__(self) -> None:
+        self.sqlite = sqlite3.connect(":memory:")
+        self.sqlite.executescript(TABLES)
+        self.closed = False
+
+    @contextmanager
+    def cursor(self) -> Iterator[Cursor]:
+        yield Cursor(self.sqlite)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> Database:
+    """An empty database at the head, of a dialect that SQLite speaks."""
+    found = Database()
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite://jane:hunter2@db/airflow")
+    monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "sqs://")
+    monkeypatch.setattr(heartbeat, "connect", lambda *_: found)
+    monkeypatch.setitem(facts.AGE, "sqlite", "(1000 - {0})")
+    monkeypatch.setitem(facts.DATABASE, "sqlite", "SELECT 'PostgreSQL 14.13 (Debian)', 1000.5, 4096")
+    monkeypatch.setitem(facts.TABLES, "sqlite", "SELECT 'log', 2048")
+    monkeypatch.setattr(migrations, "revisions", lambda: (frozenset({"head"}), "head"))
+    return found
+
+
+def test_an_empty_stack(database: Database) -> None:
+    """Rule: every fact is there, and nothing is made up."""
+    found = facts.collect()
+    assert found["database"]["version"] == "14.13"
+    assert (found["database"]["revision"], found["database"]["head"]) == ("head", "head")
+    assert (found["database"]["size"], found["database"]["tables"]) == (4096, {"log": 2048})
+    assert found["tasks"]["running"] == {"count": 0, "oldest": None}
+    assert (found["jobs"], found["abandoned"], found["dags"]) == ([], 0, {"active": 0, "paused": 0})
+    assert found["import_errors"] == {"count": 0, "files": []}
+    assert found["broker"] == {"kind": "sqs"}
+    assert abs(found["time"] - time.time()) < 60
+    assert database.closed
+
+
+def test_tasks_and_jobs(database: Database) -> None:
+    """Rule: tasks by state with the oldest one's age; jobs that run with that of their heartbeat; who is abandoned."""
+    database.sqlite.executescript("""
+        INSERT INTO task_instance VALUES ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
+            ('running', 100, 990, 1), ('running', 100, 600, 2), ('success', 1, 1, 1), ('deferred', 1, 995, NULL);
+        INSERT INTO job VALUES (1, 'LocalTaskJob', 'w', 'running', 999), (2, 'LocalTaskJob', 'w', 'running', 500),
+            (3, 'SchedulerJob', 'new', 'running', 998), (4, 'SchedulerJob', 'old', 'failed', 1),
+            (5, 'TriggererJob', 't', 'running', 990);
+        INSERT INTO dag VALUES (1, 0), (1, 1), (0, 1);
+    """)
+    found = facts.collect()
+    assert found["tasks"] == {
+        "running": {"count": 2, "oldest": 400.0},
+        "queued": {"count": 2, "oldest": 300.0},
+        "deferred": {"count": 1, "oldest": 5.0},
+        "scheduled": {"count": 0, "oldest": None},
+    }
+    assert [(job["type"], job["host"], job["age"]) for job in found["jobs"]] == [
+        ("SchedulerJob", "new", 2.0),
+        ("TriggererJob", "t", 10.0),
+    ]
+    assert found["abandoned"] == 1
+    assert found["dags"] == {"active": 2, "paused": 1}
+
+
+def test_work_alone(database: Database) -> None:
+    """Rule: `facts work` asks one question."""
+    database.sqlite.execute("INSERT INTO task_instance VALUES ('running', 1, 1, 1)")
+    found = facts.collect(work=True)
+    assert sorted(found) == ["tasks", "time"]
+    assert found["tasks"]["running"]["count"] == 1
+
+
+def test_import_errors(database: Database) -> None:
+    """Rule: the error in one line, and the deepest line of the DAG's own file; never more files than a few."""
+    rows = [(f"/opt/airflow/dags/x{number:03}.py", TRACE) for number in range(30)]
+    rows[0] = ("/opt/airflow/dags/broken.py", TRACE)
+    database.sqlite.executemany("INSERT INTO import_error VALUES (?, ?)", rows)
+    found = facts.collect()["import_errors"]
+    assert found["count"] == 30
+    assert len(found["files"]) == facts.IMPORT_ERRORS
+    broken = next(one for one in found["files"] if one["file"].endswith("broken.py"))
+    assert broken["line"] == 9
+    assert broken["error"] == "ModuleNotFoundError: No module named 'nowhere'"
+
+
+@pytest.mark.parametrize(("trace", "error"), [("", ""), ("one\n\n", "one"), ("x" * 999, "x" * facts.TEXT)])
+def test_a_trace_of_any_kind_is_one_line(trace: str, error: str) -> None:
+    """Rule: no trace is too short or too long."""
+    assert facts.blame("/dags/a.py", trace) == {"line": None, "error": error}
+
+
+def test_no_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the environment
+    """Rule: one that does not answer is a fact like any other, without the connection string."""
+
+    def refuse(*_: Any) -> Any:
+        raise ConnectionError("could not connect with postgresql://jane:hunter2@db/airflow")
+
+    monkeypatch.setattr(heartbeat, "connect", refuse)
+    found = facts.collect()
+    assert "The database server db does not answer" in found["database"]["problem"]
+    assert "hunter2" not in json.dumps(found)
+    assert found["broker"] == {"kind": "sqs"}
+
+
+def test_a_database_before_its_migration(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: tables that are not there are a fact too."""
+    monkeypatch.setattr(facts, "NO_TABLE", ("OperationalError",))
+    database.sqlite.execute("DROP TABLE task_instance")
+    found = facts.collect()
+    assert found["database"]["problem"] == "The database has no tables of this Airflow."
+    assert found["database"]["head"] == "head"
+
+
+@pytest.fixture
+def redis(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
+    """A server that answers Redis's protocol with what it is told to."""
+    says = SimpleNamespace(answers=[b"+OK", b":7", b":2"], heard=b"")
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with server.accept()[0] as connection:
+            for answer in says.answers:
+                says.heard += connection.recv(4096)
+                connection.sendall(answer + b"\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    port = server.getsockname()[1]
+    monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", f"redis://:hunter2@127.0.0.1:{port}/0")
+    yield says
+    server.close()
+
+
+def test_redis(database: Database, redis: SimpleNamespace) -> None:  # noqa: ARG001 - the environment
+    """Rule: how many tasks wait in the default queue, and how many workers have taken and not acknowledged."""
+    assert facts._broker() == {"kind": "redis", "queue": "default", "waiting": 7, "taken": 2}
+    assert b"LLEN" in redis.heard
+
+
+def test_redis_that_refuses(database: Database, redis: SimpleNamespace) -> None:  # noqa: ARG001 - the environment
+    """Rule: what it refuses by is told, the password is not."""
+    redis.answers = [b"-WRONGPASS invalid username-password pair: hunter2"]
+    found = facts._broker()
+    assert found == {"kind": "redis", "problem": "Redis does not answer: Redis refuses: WRONGPASS"}
+
+
+def test_a_broker_that_nobody_speaks_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: no broker, or one of another kind, is no problem."""
+    monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "amqp://jane:hunter2@mq")
+    assert facts._broker() is None
+
+
+def test_what_is_printed(
+    database: Database,  # noqa: ARG001 - the environment
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Rule: one line behind the marker, exit code 0; words that are not known end with 2."""
+    ended: list[int] = []
+
+    def leave(status: int) -> None:
+        ended.append(status)
+        raise SystemExit(status)
+
+    monkeypatch.setattr(facts.os, "_exit", leave)
+    for arguments in (["work"], ["rubbish"]):
+        with pytest.raises(SystemExit):
+            facts.main(arguments)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "tasks" in json.loads(line.removeprefix(facts.MARKER))
+    assert ended == [0, 2]
+
+
+def test_without_a_database_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Rule: what is not set is said by its name, with exit code 1."""
+    monkeypatch.delenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", raising=False)
+    monkeypatch.setattr("airflow_stack_runtime.options.SECRETS", tmp_path)
+
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(facts.os, "_exit", leave)
+    with pytest.raises(SystemExit, match="1"):
+        facts.main([])
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN is not set" in capsys.readouterr().err

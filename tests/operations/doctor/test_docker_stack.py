@@ -1,0 +1,118 @@
+"""Containers of a stack that is up: memory, restarts, roles, logs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_stack.config import read_stack_file
+from airflow_stack.operations.doctor import docker_stack
+from airflow_stack.operations.doctor.finding import Finding, State
+from airflow_stack.operations.doctor.roles import judge
+from airflow_stack.operations.running import RoleStatus
+
+from .conftest import one
+
+MIB = 1024**2
+
+
+def container(service: str, used: int = 100, cache: int = 0, **attributes: Any) -> Any:
+    """One with a limit of 1000 MiB that has taken so many, ``cache`` of them for files."""
+    stats = {"memory_stats": {"usage": used * MIB, "limit": 1000 * MIB, "stats": {"inactive_file": cache * MIB}}}
+    state = {"Status": "running", "OOMKilled": attributes.pop("oom", False)}
+    return SimpleNamespace(
+        id=service,
+        name=f"af-{service}",
+        labels={"airflow-stack.service": service},
+        attrs={"State": state, "RestartCount": attributes.pop("restarts", 0), "HostConfig": {"Memory": 1000 * MIB}},
+        stats=stats,
+    )
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Finding]]:
+    """What is found where the engine has these containers."""
+
+    def look(*containers: Any) -> list[Finding]:
+        known = {one.id: one.stats for one in containers}
+        api = SimpleNamespace(stats=lambda id_, **_: known[id_])
+        monkeypatch.setattr(docker_stack, "client", lambda: SimpleNamespace(api=api))
+        return list(docker_stack._memory(containers, "local"))
+
+    return look
+
+
+def test_memory(memory: Callable[..., list[Finding]]) -> None:
+    """Rule: what a container can't give back is what counts, not the cache of files."""
+    (found,) = memory(container("worker-1", 950, cache=500), container("redis", 500))
+    assert (found.state, found.seen) == (State.OK, "the fullest, redis, has 50% of its limit")
+
+
+def test_memory_that_is_nearly_full(memory: Callable[..., list[Finding]]) -> None:
+    """Rule: the container is named, and the key that gives it more."""
+    (found,) = memory(container("worker-2", 950), container("redis", 10))
+    assert (found.what, found.state, found.seen) == ("Memory of worker-2", State.WARNING, "95% of its limit")
+    assert found.mend == "pulumi config set --stack local --path airflow-stack:worker.memory 1500"
+
+
+def test_killed_and_restarted() -> None:
+    """Rule: what has ended by itself is told; what runs since its start is not."""
+    found = list(
+        docker_stack._restarts(
+            [container("worker-1", oom=True), container("scheduler", restarts=3), container("webserver", restarts=1)],
+            "local",
+        )
+    )
+    assert [finding.what for finding in found] == ["Memory of worker-1", "scheduler"]
+    assert found[1].mend == "docker logs af-scheduler"
+    assert found[1].state is State.MISSING
+
+
+def test_task_logs(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: their size is told, and from when on it is a burden what deletes the old ones."""
+    (program / "logs" / "dag_id=a").mkdir(parents=True)
+    (program / "logs" / "dag_id=a" / "1.log").write_bytes(b"x" * 4096)
+    stack: Any = SimpleNamespace(name="local", program=program, config=read_stack_file(program, "local")[0])
+    (found,) = docker_stack._logs(stack)
+    assert (found.state, found.seen) == (State.OK, "4 KiB in logs")
+    monkeypatch.setattr(docker_stack, "LOGS", 1024)
+    (found,) = docker_stack._logs(stack)
+    assert found.state is State.WARNING
+    assert found.mend.startswith("find ")
+
+
+def test_roles() -> None:
+    """Rule: those that are well are one line; each of the others has what it costs and what is done about it."""
+    found = list(
+        judge(
+            [
+                RoleStatus("scheduler", 1, 0, 0, "2.10.2", None, "exited with code 137"),
+                RoleStatus("worker", 3, 3, 2, "2.10.2", None),
+                RoleStatus("webserver", 1, 1, 1, "2.10.2", None),
+            ],
+            "local",
+        )
+    )
+    assert one(found, "Roles").seen == "healthy: webserver (1 in all)"
+    scheduler = one(found, "Scheduler")
+    assert (scheduler.state, scheduler.seen) == (State.MISSING, "0 of 1 healthy: exited with code 137")
+    assert scheduler.cost == "no task is started"
+    assert scheduler.mend == "airflow-stack scale -s local scheduler=1"  # what is stopped can't be restarted
+    assert one(found, "Worker").seen == "2 of 3 healthy"
+    assert one(found, "Worker").mend == "airflow-stack restart -s local worker"
+
+
+def test_servers_of_aws() -> None:
+    """Rule: RDS and SQS are neither restarted nor scaled by us."""
+    (found,) = judge([RoleStatus("database", 1, 0, 0, "postgres 16", None, "it is gone")], "prod")
+    assert found.mend == "pulumi up --refresh --stack prod"
+
+
+def test_servers_of_this_machine() -> None:
+    """Rule: they can't be scaled; what brings a stopped one back is the stack's own start."""
+    (found,) = judge([RoleStatus("redis", 1, 0, 0, "7.2", None, "exited with code 0")], "local")
+    assert (found.cost, found.mend) == ("no task reaches a worker", "airflow-stack up -s local")
