@@ -30,6 +30,7 @@ from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.recovery import recover
+from airflow_stack.operations.running import docker_scale
 from airflow_stack.operations.targets import require_local
 
 
@@ -41,6 +42,7 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     require_local(config, stack, "this brings up stacks of this machine")
     ensure_engine(say)
     origin.settle(config, program, say)
+    docker_scale.settle(config, program, stack, say)
     pulumi = None if use_compose else _usable_pulumi(program, stack, say)
     if pulumi is not None:
         recover(pulumi, stack, say)
@@ -71,11 +73,13 @@ def down(directory: Path, stack: str, say: Say) -> None:
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     ensure_engine(say)
+    docker_scale.clear(config, stack, say)
     if _managed_by(stack) != "compose":
         pulumi = PulumiCli.find(program, stack)
         if pulumi is not None:
             pulumi.destroy()
     _remove_rest(planned, stack, say)
+    docker_scale.forget(program, stack)
     if planned.keep_data:
         kept = ", ".join(planned.volumes.values())
         say(f"stack {stack!r} is down. Kept: {kept or 'no volume'}, and the secrets in {machine.secrets}")
@@ -119,8 +123,9 @@ def _project(planned: Plan) -> str:
 
 
 def _managed_by(stack: str) -> str | None:
-    found = client().containers.list(all=True, filters={"label": f"{STACK}={stack}"})
-    return found[0].labels.get(MANAGED_BY) if found else None
+    # What `scale` and `run` have added is no tool's.
+    found = client().containers.list(all=True, filters={"label": [f"{STACK}={stack}", MANAGED_BY]})
+    return found[0].labels[MANAGED_BY] if found else None
 
 
 def _remove_rest(planned: Plan, stack: str, say: Say) -> None:

@@ -63,8 +63,10 @@ class OneOff:
     """Seconds after which the task is stopped. None: never."""
 
 
-def run(one_off: OneOff, say: Say) -> int:
-    """Run it to its end; ``say`` gets each line of its log. Returns the container's exit code.
+def run(one_off: OneOff, say: Say, output: Say | None = None) -> int:
+    """Run it to its end. Returns the container's exit code.
+
+    ``say`` gets what becomes of the task, and ``output`` each line of its log; ``say`` gets both where there is none.
 
     Ctrl-C stops the task. Raises OperationError where AWS refuses, where the task stops before its container has run,
     and where it takes longer than its time.
@@ -73,7 +75,7 @@ def run(one_off: OneOff, say: Say) -> int:
         task = _Task.start(one_off)
         say(f"started task {task.id}")
         try:
-            stopped = task.wait(say)
+            stopped = task.wait(say, output or say)
         except BaseException:
             task.stop()
             raise
@@ -127,8 +129,8 @@ class _Task:
         arn = response["tasks"][0]["taskArn"]
         return cls(ecs, one_off, arn, TaskLog.of(container, one_off.region, arn))
 
-    def wait(self, say: Say) -> TaskTypeDef:
-        """The task as it is when it has stopped, with all of its log said."""
+    def wait(self, say: Say, output: Say) -> TaskTypeDef:
+        """The task as it is when it has stopped, with all of its log put out."""
         begin = time.monotonic()
         status = ""
         while True:
@@ -140,10 +142,10 @@ class _Task:
                 status = found[0].get("lastStatus", "")
                 say(f"task {self.id} is {status.lower()}")
             if self.log:
-                self.log.say_new(say)
+                self.log.say_new(output)
             if found and status == "STOPPED":
                 if self.log:
-                    self.log.say_rest(say)
+                    self.log.say_rest(output)
                 return found[0]
             if self.one_off.timeout is not None and elapsed > self.one_off.timeout:
                 raise OperationError(

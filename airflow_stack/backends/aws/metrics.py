@@ -8,6 +8,9 @@ RATIO = "DesiredToRunningRatio"
 """Per cent of the running workers that there should be: sent by the publisher beside the scheduler, with the
 dimensions ClusterName and ServiceName of the worker."""
 
+QUEUED, RUNNING = "QueuedTasks", "RunningTasks"
+"""Tasks of Airflow, from the publisher and with its dimensions."""
+
 HEARTBEAT = "scheduler_heartbeat"
 """Airflow's name of the counter that the scheduler's own loop increments about every five seconds."""
 

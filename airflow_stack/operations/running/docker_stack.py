@@ -1,0 +1,198 @@
+"""A stack of this machine that is up."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from docker.errors import NotFound
+from docker.models.containers import Container
+
+from airflow_stack.airflow import describe
+from airflow_stack.backends.containers import Plan, plan
+from airflow_stack.backends.machine import Machine
+from airflow_stack.config import StackConfig
+from airflow_stack.errors import OperationError
+from airflow_stack.operations.running import docker_containers as containers
+from airflow_stack.operations.running import docker_exec, docker_logs, docker_run, docker_scale, docker_status
+from airflow_stack.operations.running.docker_exec import Lines, Sink
+from airflow_stack.operations.running.interface import (
+    Completed,
+    LogLine,
+    RoleStatus,
+    Say,
+    Work,
+    answer,
+    command_line,
+    known_role,
+)
+
+# Where a command runs: who has the least to lose by a neighbour comes last.
+HOSTS = ("scheduler", "worker", "triggerer", "webserver")
+
+
+@dataclass(frozen=True)
+class DockerStack:
+    """Containers, found anew at each question by their labels."""
+
+    name: str
+    program: Path
+    config: StackConfig
+    plan: Plan
+
+    @classmethod
+    def find(cls, program: Path, stack: str, config: StackConfig) -> DockerStack:
+        """Raises OperationError where it has no container, or Docker does not answer."""
+        if not containers.find(config, stack):
+            raise OperationError(f"stack {stack!r} is not up.\nBring it up: airflow-stack up -s {stack}")
+        return cls(stack, program, config, plan(config, describe(config), Machine.of(config, program, stack)))
+
+    def roles(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(containers.role(container) for container in self._containers()))
+
+    def urls(self) -> dict[str, str]:
+        flower = {"Flower": self.plan.flower_url} if self.plan.flower_url else {}
+        return {"Airflow": self.plan.url} | flower
+
+    def status(self) -> list[RoleStatus]:
+        return docker_status.status(self._containers(), self.plan, docker_scale.scaled(self.program, self.name))
+
+    def work(self) -> Work | None:
+        try:
+            tasks = self.ask(["facts", "work"])["tasks"]
+        except (OperationError, KeyError):
+            return None
+        return Work(tasks["running"]["count"], tasks["queued"]["count"])
+
+    def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
+        wanted = {known_role(role, self.roles(), self.name) for role in roles} or set(self.roles())
+
+        def find() -> list[Container]:
+            return [one for one in self._containers() if containers.role(one) in wanted]
+
+        return docker_logs.follow(find, since, tail) if follow else docker_logs.past(find(), since, tail)
+
+    def shell(self, role: str, command: Sequence[str]) -> int:
+        known_role(role, self.roles(), self.name)
+        running = [one for one in self._of(role) if containers.is_running(one)]
+        if not running:
+            raise OperationError(
+                f"no container of {role} runs.\nAll of them: airflow-stack status -s {self.name}; a command of Airflow"
+                f" in one of its own: airflow-stack run -s {self.name} -- airflow ..."
+            )
+        return docker_exec.open_shell(running[0], command, airflow=self._is_airflow(running[0]))
+
+    def execute(
+        self, command: Sequence[str], *, stdin: bytes = b"", output: Callable[[str], None] | None = None
+    ) -> Completed:
+        whole = bytearray()
+        lines, errors = Lines(output or (lambda _: None)), Lines(output or (lambda _: None))
+
+        def out(data: bytes) -> None:
+            whole.extend(data)
+            lines(data)
+
+        code = self._execute(command, stdin, out, errors)
+        lines.end()
+        errors.end()
+        return Completed(code, whole.decode(errors="replace"))
+
+    def relay(self, command: Sequence[str], say: Say) -> int:  # noqa: ARG002 - AWS has something to say
+        return self._execute(command, b"", _to(sys.stdout), _to(sys.stderr))
+
+    def run(self, command: Sequence[str], cpu: int | None, memory: int | None, say: Say) -> int:  # noqa: ARG002
+        out, err = _to(sys.stdout), _to(sys.stderr)
+        return docker_run.run(self._template(), self.config, command, b"", out, err, cpu, memory)
+
+    def ask(self, command: Sequence[str], *, stdin: bytes = b"") -> Any:
+        printed: list[str] = []
+        return answer(command, self.execute(command_line(command), stdin=stdin, output=printed.append), printed)
+
+    def check_scale(self, role: str, count: int) -> None:
+        known_role(role, self.roles(), self.name)
+        if role not in self._airflow_roles:
+            raise OperationError(
+                f"{role} can't be scaled: there is one of it in a stack of this machine.\n"
+                f"Roles that can: {', '.join(self._airflow_roles)}"
+            )
+        if role != "worker" and count > 1:
+            raise OperationError(
+                f"{role} can be 0 or 1 on this machine, and not {count}: its name and its port are one container's.\n"
+                "Nothing was changed."
+            )
+
+    def scale(self, role: str, count: int, say: Say) -> None:
+        self.check_scale(role, count)
+        docker_scale.scale(self.config, self.program, self.name, role, count, say)
+        if role in docker_scale.scaled(self.program, self.name):
+            lasting = f"; airflow-stack:worker.count: {count} makes it last" if role == "worker" and count else ""
+            say(f"until the next `airflow-stack up -s {self.name}`, which brings back what the config says{lasting}")
+
+    def restart(self, role: str, say: Say) -> None:
+        known_role(role, self.roles(), self.name)
+        running = [one for one in self._of(role) if containers.is_running(one)]
+        if not running:
+            again = "it runs to its end at each `up`" if role == "init" else f"airflow-stack scale {role}=1"
+            raise OperationError(f"no container of {role} runs that could be restarted: {again}")
+        for container in running:
+            say(f"restarting {containers.service(container)}")
+            container.restart(timeout=containers.grace(container))
+            containers.wait_until_healthy([container], say)
+
+    @contextmanager
+    def stop_airflow(self, say: Say) -> Iterator[None]:
+        running = [one for one in self._containers() if self._is_airflow(one) and containers.is_running(one)]
+        try:
+            containers.stop(running, say)
+            yield
+        finally:
+            for container in running:
+                with suppress(NotFound):  # the wait says so, when the others are started
+                    container.start()
+            containers.wait_until_healthy(running, say)
+
+    def _containers(self) -> list[Container]:
+        return containers.find(self.config, self.name)
+
+    def _of(self, role: str) -> list[Container]:
+        return [one for one in self._containers() if containers.role(one) == role]
+
+    @property
+    def _airflow_roles(self) -> tuple[str, ...]:
+        return tuple(role.name for role in describe(self.config).roles)
+
+    def _is_airflow(self, container: Container) -> bool:
+        return containers.role(container) in self._airflow_roles
+
+    def _execute(self, command: Sequence[str], stdin: bytes, out: Sink, err: Sink) -> int:
+        """In a container that runs; where Airflow is stopped, in one of its own."""
+        running = [container for container in self._containers() if containers.is_running(container)]
+        for role in HOSTS:
+            for container in running:
+                if containers.role(container) == role:
+                    return docker_exec.execute(container, command, stdin, out, err)
+        return docker_run.run(self._template(), self.config, command, stdin, out, err)
+
+    def _template(self) -> Container:
+        """What a container of its own is a copy of: one that reaches what tasks reach."""
+        found = self._containers()
+        for role in ("worker", "scheduler"):
+            for container in found:
+                if containers.role(container) == role:
+                    return container
+        raise OperationError(
+            f"stack {self.name!r} has neither a worker nor a scheduler.\nBring it up: airflow-stack up -s {self.name}"
+        )
+
+
+def _to(stream: Any) -> Callable[[bytes], None]:
+    def write(data: bytes) -> None:
+        stream.buffer.write(data)
+        stream.buffer.flush()
+
+    return write
