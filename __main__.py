@@ -12,6 +12,9 @@ program = Path(__file__).parent
 
 # A program of seconds, whose memory nobody has to win back: the collector takes half of the time of importing an SDK.
 gc.disable()
+# The SDK tells the engine of each of its steps by a call that it waits for: some 700 for a stack on AWS. Only
+# `pulumi --debug` would show them; what the engine itself says there stays.
+pulumi.log.debug = lambda *_, **__: None
 end_quietly_when_interrupted()
 with clear_errors():
     config, secrets = load(program)

@@ -11,6 +11,9 @@ from airflow_stack.config import StackConfig
 RUNTIME = "/opt/airflow-stack/bin"
 HOME = "/opt/airflow"
 
+# For a command whose output somebody watches: Python keeps what it prints to itself where that is no terminal.
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+
 
 @dataclass(frozen=True)
 class Probe:

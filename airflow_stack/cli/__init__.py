@@ -16,7 +16,7 @@ __all__ = ["app", "compare", "dags", "describe", "doctor", "entries", "lifecycle
 def main() -> None:
     """Run the command line. A bad config ends with exit code 2, everything else that went wrong with 1."""
     try:
-        app()
+        app(prog_name="airflow-stack")
     except StackError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -24,9 +24,10 @@ PUBLISH_SECONDS = "4"
 DAG = "/opt/airflow/dags/airflow_stack_rehearsal.py"
 
 
-def rehearse(directory: Path, stack: str, say: Say) -> list[str]:
+def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False) -> list[str]:
     """What was proved, a sentence each. Raises OperationError at the first thing that does not hold.
 
+    ``queue_alone`` plays what depends on the broker: scheduler, workers and their tasks.
     Nothing of it is left afterwards but images. The secrets are made up for the rehearsal; the stack's own are not
     read.
     """
@@ -51,7 +52,8 @@ def rehearse(directory: Path, stack: str, say: Say) -> list[str]:
             {program / IMAGE / "dag.py": DAG, program / IMAGE / "statsd.py": "/opt/airflow-stack/statsd.py"},
             {"AIRFLOW_STACK_PUBLISH_SECONDS": PUBLISH_SECONDS, "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5"},
         )  # fmt: skip
-        proved = Scene(config, describe(config), exports, stage, runner, agent, running, images, say).play()
+        scene = Scene(config, describe(config), exports, stage, runner, agent, running, images, say)
+        proved = scene.play_queue() if queue_alone else scene.play()
     finally:
         if agent:
             agent.close()

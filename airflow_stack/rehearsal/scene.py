@@ -43,6 +43,15 @@ class Scene:
     say: Say
     proved: list[str] = field(default_factory=list)
 
+    def play_queue(self) -> list[str]:
+        """What the broker has a part in, and no more: from the migration to tasks on workers, without the UI."""
+        self._data()
+        self._migrate()
+        self._scheduler()
+        self._twenty_tasks()
+        self._queue()
+        return self.proved
+
     def play(self) -> list[str]:
         """All steps, in order; what each has proved."""
         self._data()
@@ -70,7 +79,8 @@ class Scene:
         url = urlsplit(self._secret("sql_alchemy_conn"))
         self.stage.postgres(self.images["postgres"].tag, str(url.username), str(url.password), url.path.lstrip("/"))
         if self.config.broker.kind == "elasticache":
-            self.stage.redis(self.images["redis"].tag, str(urlsplit(self._secret("broker_url")).password))
+            password = str(urlsplit(self._secret("broker_url")).password)
+            self.runner.certificate = self.stage.redis(self.images["redis"].tag, password)
 
     def _migrate(self) -> None:
         task = self.runner.start("one-off", list(self.deployment.init.command))
@@ -83,11 +93,13 @@ class Scene:
         self.port = _free_port()
         # The scheduler last: it begins to work at once.
         self.webserver = self.runner.start("webserver", port=self.port)
-        services = [self.webserver, self.runner.start("triggerer"), self.runner.start("scheduler")]
-        for task in services:
-            self._wait(f"{task.role} is healthy", lambda task=task: task.healthy, HEALTHY, task)  # type: ignore[misc]
+        self._healthy(self.webserver, self.runner.start("triggerer"), self.runner.start("scheduler"))
         self.ui = Ui(f"http://127.0.0.1:{self.port}", self.config.admin.username, self.exports["admin_password"])
         self._proved("webserver, triggerer and scheduler are healthy within their memory; the admin logs in")
+
+    def _scheduler(self) -> None:
+        self._healthy(self.runner.start("scheduler"))
+        self._proved("the scheduler is healthy within its memory")
 
     def _twenty_tasks(self) -> None:
         namespace = f"airflow-stack/{self.config.aws.name}"
@@ -175,7 +187,8 @@ class Scene:
         self._proved(f"CloudWatch has the metrics {', '.join(sorted(wanted))}")
 
     def _queue(self) -> None:
-        if self.config.broker.kind != "sqs":
+        if self.config.broker.kind == "elasticache":
+            self._redis_queue()
             return
         sqs = self.stage.cloud.client("sqs")
         left = {}
@@ -187,7 +200,23 @@ class Scene:
             raise OperationError(f"messages are left in the queues: {left}")
         self._proved("no message is left in the queue, none in the dead-letter queue")
 
+    def _redis_queue(self) -> None:
+        """Celery's list of what waits, and kombu's hash of what a worker has taken and not acknowledged."""
+        queue = str(self.config.airflow.options.get("operators", {}).get("default_queue", "default"))
+        left = [self.stage.ask_redis("LLEN", queue), self.stage.ask_redis("HLEN", "unacked")]
+        if left != ["0", "0"]:
+            raise OperationError(f"tasks are left in Redis, waiting and not acknowledged: {left}")
+        anonymous = self.stage.ask_redis("PING", password=False)
+        plain = self.stage.ask_redis("PING", tls=False)
+        if "NOAUTH" not in anonymous or "PONG" in plain:
+            raise OperationError(f"Redis answers without the password {anonymous!r}, without TLS {plain!r}")
+        self._proved("no task is left in Redis, which answers nobody without the password, and nobody without TLS")
+
     # --- their tools ---
+
+    def _healthy(self, *tasks: Task) -> None:
+        for task in tasks:
+            self._wait(f"{task.role} is healthy", lambda task=task: task.healthy, HEALTHY, task)  # type: ignore[misc]
 
     def _sql(self, query: str) -> list[list[str]]:
         return self.stage.sql(query, getattr(self.config.database, "name", "airflow"))
@@ -197,7 +226,7 @@ class Scene:
         return str(self.stage.cloud.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
 
     def _broker(self) -> str:
-        return {"sqs": "SQS", "elasticache": "Redis"}[self.config.broker.kind]
+        return {"sqs": "SQS", "elasticache": "Redis over TLS"}[self.config.broker.kind]
 
     def _trigger(self, dag: str) -> None:
         self._wait(f"{dag} is parsed", lambda: self._sql(f"select 1 from dag where dag_id = '{dag}'") == [["1"]], 120)  # noqa: S608 - our own

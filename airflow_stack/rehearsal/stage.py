@@ -19,7 +19,8 @@ from airflow_stack.rehearsal.tasks import LABEL, remove_all
 
 # RDS and ElastiCache speak TLS, and the stack insists on it: so do these, with a certificate of the moment.
 CERTIFICATE = (
-    "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN={name} -keyout /tmp/key.pem -out /tmp/crt.pem"
+    "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN={name} -addext subjectAltName=DNS:{name}"
+    " -keyout /tmp/key.pem -out /tmp/crt.pem"
 )
 POSTGRES = (
     f"{CERTIFICATE} 2>/dev/null"
@@ -82,15 +83,34 @@ class Stage:
             return []
         return [line.split("\t") for line in output.decode().splitlines()] if code == 0 else []
 
-    def redis(self, image: str, password: str) -> None:
-        """Start the broker that stands for ElastiCache."""
-        name = f"{self.name}-redis"
+    def redis(self, image: str, password: str) -> bytes:
+        """Start the broker that stands for ElastiCache. Returns its certificate, which clients have to trust.
+
+        Amazon's own are signed by an authority that the image knows; nobody signs for this machine.
+        """
+        self.broker = f"{self.name}-redis"
         script = (
-            f"{CERTIFICATE.format(name=name)} 2>/dev/null; exec redis-server --port 0 --tls-port 6379"
+            f"{CERTIFICATE.format(name=self.broker)} 2>/dev/null; exec redis-server --port 0 --tls-port 6379"
             " --tls-cert-file /tmp/crt.pem --tls-key-file /tmp/key.pem --tls-ca-cert-file /tmp/crt.pem"
-            ' --tls-auth-clients no --save "" --requirepass "$REDIS_PASSWORD"'
+            ' --tls-auth-clients no --save "" --requirepass "$REDISCLI_AUTH"'
         )
-        self._start("redis", image, ["sh", "-c", script], {"REDIS_PASSWORD": password})
+        self._redis = self._start("redis", image, ["sh", "-c", script], {"REDISCLI_AUTH": password})
+        end = time.monotonic() + START_SECONDS
+        while self.ask_redis("PING") != "PONG":
+            if time.monotonic() > end:
+                said = self._redis.logs(tail=5).decode(errors="replace")
+                raise OperationError(f"the rehearsal's Redis does not start:\n{said}")
+            time.sleep(0.5)
+        return bytes(self._redis.exec_run(["cat", "/tmp/crt.pem"]).output)  # noqa: S108 - of the container
+
+    def ask_redis(self, *command: str, password: bool = True, tls: bool = True) -> str:
+        """What Redis answers, or why it does not."""
+        words = ["redis-cli", "-h", self.broker, *(["--tls", "--cacert", "/tmp/crt.pem"] if tls else []), *command]  # noqa: S108 - of the container
+        with_it = words if password else ["env", "-u", "REDISCLI_AUTH", *words]
+        try:
+            return str(self._redis.exec_run(with_it).output.decode(errors="replace")).strip()
+        except APIError as error:
+            return str(error.explanation)
 
     def close(self) -> None:
         """Remove every container and the network."""

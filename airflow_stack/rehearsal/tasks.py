@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import itertools
+import tarfile
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -19,6 +21,8 @@ from airflow_stack.errors import OperationError
 from airflow_stack.rehearsal.cloud import KEYS, Cloud
 
 LABEL = "airflow-stack.rehearsal"
+# In each container, where a server of the rehearsal has a certificate that nobody has signed.
+CERTIFICATE = "/opt/airflow-stack-rehearsal.pem"
 NANOSECONDS = 1_000_000_000
 
 
@@ -81,6 +85,8 @@ class Runner:
     """Files beside those of the image: the rehearsal's own DAG."""
     overrides: Mapping[str, str] = field(default_factory=dict)
     """Variables in which the rehearsal differs from AWS, where time is shorter."""
+    certificate: bytes = b""
+    """In PEM: what the containers trust, and nothing else."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def start(self, role: str, command: list[str] | None = None, port: int | None = None) -> Task:
@@ -131,6 +137,8 @@ class Runner:
             "ECS_AGENT_URI": f"{self.agent_url}/{name}",
         }
         environment |= self.overrides
+        if self.certificate:
+            environment["SSL_CERT_FILE"] = CERTIFICATE
         options: dict[str, Any] = (
             {"network_mode": f"container:{owner.id}"} if owner else {"network": self.name, "hostname": name}
         )
@@ -146,7 +154,7 @@ class Runner:
             )
         if port:
             options["ports"] = {f"{definition['portMappings'][0]['containerPort']}/tcp": ("127.0.0.1", port)}
-        return self.docker.containers.create(
+        container = self.docker.containers.create(
             image,
             command or words,
             name=f"{self.name}-{name}",
@@ -157,6 +165,9 @@ class Runner:
             init=bool(definition.get("linuxParameters", {}).get("initProcessEnabled")),
             **options,
         )
+        if self.certificate:
+            container.put_archive("/", _archive(CERTIFICATE, self.certificate))
+        return container
 
     def _secrets(self, definition: Mapping[str, Any]) -> dict[str, str]:
         """As the agent of ECS does: the values by their ARNs. They were made for this rehearsal and end with it."""
@@ -168,6 +179,16 @@ class Runner:
             version = {"VersionId": rest[2]} if len(rest) == 3 and rest[2] else {}
             values[entry["name"]] = client.get_secret_value(SecretId=":".join(arn), **version)["SecretString"]
         return values
+
+
+def _archive(path: str, content: bytes) -> bytes:
+    """A tar with one file that everyone may read."""
+    entry = tarfile.TarInfo(path.lstrip("/"))
+    entry.size, entry.mode = len(content), 0o444
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 def remove_all(docker: DockerClient, name: str) -> None:

@@ -23,6 +23,7 @@ def preview(config: dict[str, str], monkeypatch: pytest.MonkeyPatch, secret_keys
     pulumi.runtime.set_all_config(config, list(secret_keys))
     monkeypatch.setattr("signal.signal", lambda *_: None)  # Ctrl-C is pytest's here
     monkeypatch.setattr("gc.disable", lambda: None)  # and so is the memory
+    monkeypatch.setattr("pulumi.log.debug", pulumi.log.debug)  # which the program replaces
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     monkeypatch.setattr("pathlib.Path.mkdir", lambda *_, **__: pytest.fail("a preview makes no directory"))
     pulumi.runtime.set_mocks(

@@ -44,7 +44,7 @@ class AirflowApi:
             f"{self.url}/api/v1{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json", "Accept": "application/json"},
+            headers={"Accept": "application/json"} | ({} if body is None else {"Content-Type": "application/json"}),
         )
         with self._opener.open(request, timeout=60) as response:
             text = response.read()

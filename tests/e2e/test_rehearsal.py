@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from airflow_stack.rehearsal import rehearse
 from e2e.session import Session, copy_project
 from e2e.stack import Stack, docker
 
@@ -22,6 +23,13 @@ PROVED = (
     "SIGTERM amid a task: the worker finished it",
     "CloudWatch has the metrics DesiredToRunningRatio, scheduler_heartbeat",
     "no message is left in the queue, none in the dead-letter queue",
+)
+
+PROVED_BY_REDIS = (
+    "the migration ran once",
+    "20 tasks came by Redis over TLS to 2 workers, and all succeeded",
+    "the workers went 0 → 2 → 0; each set its protection",
+    "no task is left in Redis, which answers nobody without the password, and nobody without TLS",
 )
 
 
@@ -42,6 +50,23 @@ def test_prod_is_rehearsed_and_nothing_is_left(session: Session, tmp_path: Path)
     for sentence in PROVED:
         assert sentence in result.output, result.output
     assert left(f"rehearsal-r{os.getpid()}-prod") == []
+
+
+def test_redis_carries_the_tasks_over_tls_and_with_its_password(session: Session, tmp_path: Path) -> None:
+    """Rule: ElastiCache's URL is one that Celery can use: TLS that is checked, the password, and nothing left behind.
+
+    What does not depend on the broker, the test above has seen.
+    """
+    program = Stack(session, tmp_path).program
+    config = yaml.safe_load((program / "Pulumi.prod.yaml").read_text())["config"]
+    config["airflow-stack:target"]["name"] = f"e{os.getpid()}"
+    config["airflow-stack:broker"] = {"kind": "elasticache"}
+    (program / "Pulumi.cache.yaml").write_text(yaml.safe_dump({"config": config}))
+    said: list[str] = []
+    proved = rehearse(program, "cache", said.append, queue_alone=True)
+    for sentence in PROVED_BY_REDIS:
+        assert any(sentence in one for one in proved), said
+    assert left(f"rehearsal-e{os.getpid()}-cache") == []
 
 
 def test_a_stack_with_servers_in_use_is_not_rehearsed(session: Session, tmp_path: Path) -> None:

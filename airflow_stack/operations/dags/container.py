@@ -15,7 +15,7 @@ from docker.errors import APIError, DockerException, NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig, Mount
 
-from airflow_stack.airflow.deployment import HOME, RUNTIME
+from airflow_stack.airflow.deployment import HOME, RUNTIME, UNBUFFERED
 from airflow_stack.airflow.secrets import DIRECTORY
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.dags.entries import Entries
@@ -78,7 +78,7 @@ def _container(subject: Subject, program: str, given: Path, memory: int, *, netw
         container = client().containers.create(
             subject.image.tag,
             [f"{RUNTIME}/{program}"],
-            environment=subject.environment,
+            environment=subject.environment | UNBUFFERED,
             user=subject.user,
             group_add=["0"],
             labels={LABEL: subject.stack},

@@ -16,6 +16,7 @@ from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 from docker.utils.socket import frames_iter
 
+from airflow_stack.airflow.deployment import UNBUFFERED
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_engine import client
 
@@ -38,7 +39,7 @@ def execute(container: Container, command: Sequence[str], stdin: bytes, out: Sin
     api = client().api
     mark = secrets.token_hex(8)
     made = api.exec_create(
-        str(container.id), [ENTRYPOINT, *command], stdin=bool(stdin), environment={MARK: mark}
+        str(container.id), [ENTRYPOINT, *command], stdin=bool(stdin), environment=UNBUFFERED | {MARK: mark}
     )["Id"]  # fmt: skip
     stream = api.exec_start(made, socket=True)
     try:

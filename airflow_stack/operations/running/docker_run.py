@@ -10,6 +10,7 @@ from typing import Any
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
+from airflow_stack.airflow.deployment import UNBUFFERED
 from airflow_stack.backends.containers import name_prefix
 from airflow_stack.backends.labels import SERVICE
 from airflow_stack.config import StackConfig
@@ -64,8 +65,10 @@ def _create(
     if cpu is not None and not 0 < cpu <= (most := client().info()["NCPU"] * CPU_UNITS):
         raise OperationError(f"--cpu {cpu}: this machine has 1 to {most}; 1024 are one CPU.\nNothing was started.")
     name = f"{name_prefix(config)}{ONE_OFF}-{secrets.token_hex(4)}"
+    watched = [f"{key}={value}" for key, value in UNBUFFERED.items()]
     change = {
-        "Cmd": list(command), "Hostname": name, "Healthcheck": {"Test": ["NONE"]}, "ExposedPorts": {}, "Tty": False,
+        "Cmd": list(command), "Hostname": name, "Env": [*template.attrs["Config"]["Env"], *watched],
+        "Healthcheck": {"Test": ["NONE"]}, "ExposedPorts": {}, "Tty": False,
         "OpenStdin": bool(stdin), "StdinOnce": bool(stdin), "AttachStdin": bool(stdin),
     }  # fmt: skip
     host: dict[str, Any] = {"RestartPolicy": {"Name": "no"}, "PortBindings": {}}

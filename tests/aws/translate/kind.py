@@ -14,7 +14,6 @@ from threading import Lock
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-import boto3
 import jmespath
 from botocore.exceptions import ClientError
 
@@ -39,9 +38,15 @@ class Aws:
 
     def __init__(self, region: str) -> None:
         self.region = region
-        self._session = boto3.Session(region_name=region)
         self._clients: dict[str, Any] = {}
         self._making = Lock()  # the engine asks for many resources at a time, and a session is for one thread
+
+    @cached_property
+    def _session(self) -> Any:
+        # Not with the module: a preview asks AWS nothing, and waits for the plugin to start.
+        import boto3
+
+        return boto3.Session(region_name=self.region)
 
     def client(self, service: str) -> Any:
         with self._making:

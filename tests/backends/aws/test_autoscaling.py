@@ -20,6 +20,8 @@ ROLES = ("webserver", "scheduler", "triggerer", "worker")
 # Large enough for every count below: config refuses more connections than the instance takes.
 DATABASE = {"database": {"instance_class": "db.t4g.large"}}
 NIGHTS = {"start": "0 7 ? * MON-FRI *", "stop": "0 20 ? * MON-FRI *", "time_zone": "Europe/Berlin"}
+# A scheduler with hours takes its workers along.
+WORKERS = {"worker": {"schedule": NIGHTS}}
 
 
 def recorded(**target: Any) -> Recorded:
@@ -78,12 +80,12 @@ def test_nothing_but_target_tracking_scales_the_workers() -> None:
 def test_a_scheduled_service_goes_to_zero_and_comes_back(role: str) -> None:
     """Rule: at stop no task, at start as many as config says, in the time zone of config."""
     sizes = {"cpu": 512, "memory": 1024, "count": 2, "schedule": NIGHTS}
-    made = recorded(**{role: sizes})
+    made = recorded(**WORKERS | {role: sizes})
     target = made.of(TARGET)[f"airflow-{role}"].inputs
     assert (target["minCapacity"], target["maxCapacity"]) == (2, 2)
     assert target["resourceId"] == f"service/etl/etl-{role}"
     actions = {resource.inputs["name"]: resource.inputs for resource in made.of(ACTION).values()}
-    assert set(actions) == {f"etl-{role}-stop", f"etl-{role}-start"}
+    assert set(actions) == {f"etl-{one}-{moment}" for one in (role, "worker") for moment in ("stop", "start")}
     stop, start = actions[f"etl-{role}-stop"], actions[f"etl-{role}-start"]
     assert stop["scalableTargetAction"] == {"minCapacity": 0, "maxCapacity": 0}
     assert start["scalableTargetAction"] == {"minCapacity": 2, "maxCapacity": 2}
@@ -106,5 +108,5 @@ def test_scheduled_workers_get_their_range_back() -> None:
 
 def test_the_actions_of_a_target_come_one_after_the_other() -> None:
     """Rule: Application Auto Scaling refuses two changes of one target at a time."""
-    made = recorded(scheduler={"schedule": NIGHTS})
+    made = recorded(scheduler={"schedule": NIGHTS}, **WORKERS)
     assert "airflow-scheduler-stop" in made.of(ACTION)["airflow-scheduler-start"].depends_on

@@ -168,7 +168,7 @@ def test_alarms_are_those_of_the_stack(broker: str, scheduled: bool) -> None:
     """As many metrics as the alarms look at."""
     from backends.aws.test_monitoring import ALARM, monitoring
 
-    target = {"scheduler": {"schedule": OFFICE}} if scheduled else {}
+    target = {role: {"schedule": OFFICE} for role in ("scheduler", "worker")} if scheduled else {}
     parts = {} if broker == "sqs" else {"queue": None, "dead_letters": None, "cache": "airflow"}
     recorded = monitoring(target, {"broker": {"kind": broker}}, **parts)
     looked_at = sum(
@@ -243,7 +243,7 @@ def test_rare_moments_of_cron() -> None:
 
 def test_a_schedule_makes_it_cheaper() -> None:
     """By the hours that are off, of the tasks alone."""
-    config = stack({role: {"schedule": OFFICE} for role in ("webserver", "scheduler", "triggerer")})
+    config = stack({role: {"schedule": OFFICE} for role in ("webserver", "scheduler", "triggerer", "worker")})
     off = 1 - share(Schedule(**OFFICE))
     whole, part = item(stack(), "Fargate", "scheduler: 0.5"), item(config, "Fargate", "scheduler: 0.5")
     assert part.usd == pytest.approx(whole.usd * (1 - off))

@@ -165,7 +165,7 @@ def test_without_airflow_s_counter_the_publisher_s_metric_stands_in(metrics: dic
 
 def test_a_scheduler_that_sleeps_by_its_schedule_is_no_alarm() -> None:
     """Rule: at night nobody is told; by day a task that runs and is silent is told, after a quarter of an hour."""
-    target = {"scheduler": {"cpu": 512, "memory": 1024, "schedule": SCHEDULE}}
+    target = {"scheduler": {"cpu": 512, "memory": 1024, "schedule": SCHEDULE}, "worker": {"schedule": SCHEDULE}}
     recorded = monitoring(target | {"metrics": {"alarm_email": "ops@example.com"}})
     found = alarms(recorded)
     for quiet in ("scheduler-heartbeat", "scheduler-off"):
