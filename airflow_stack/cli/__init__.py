@@ -6,11 +6,11 @@ import sys
 
 import typer
 
-from airflow_stack.cli import compare, dags, describe, doctor, entries, lifecycle, operate, preview
+from airflow_stack.cli import backup, compare, dags, describe, doctor, entries, lifecycle, operate, preview
 from airflow_stack.cli.app import app
 from airflow_stack.errors import StackError
 
-__all__ = ["app", "compare", "dags", "describe", "doctor", "entries", "lifecycle", "main", "operate", "preview"]
+__all__ = ["app", "backup", "compare", "dags", "describe", "doctor", "entries", "lifecycle", "main", "operate", "preview"]
 
 
 def main() -> None:

@@ -26,6 +26,11 @@ UNSCOPED = {
 
 # A log of a task is written by who runs it, and by the scheduler, which says there why it has given a task up.
 LOG_WRITERS = ("scheduler", "triggerer", "worker", ONE_OFF)
+BACKUPS = "backups"
+"""Prefix of the backups in the bucket, where one-off tasks write and read them."""
+PASSPHRASES = "backup"
+"""Below ``<target.name>/`` in Secrets Manager: a backup's passphrase, while the task runs that makes or restores it."""
+
 # A backfill from the command line sends its tasks itself.
 SENDERS = ("scheduler", ONE_OFF)
 
@@ -110,6 +115,12 @@ def task(config: StackConfig, role: str, arns: Arns) -> list[Statement]:
     if role == "worker":
         actions = ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
         statements.append(statement("Protect", actions, [f"arn:{part}:ecs:{region}:{owner}:task/{cluster}/*"]))
+    if role == ONE_OFF:
+        objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
+        statements.append(statement("Backups", objects, [f"{arns.bucket}/{BACKUPS}/*"]))
+        statements.append(
+            statement("BackupPassphrase", ["secretsmanager:GetSecretValue"], [f"{names}/{PASSPHRASES}/*"])
+        )
     # One-off tasks write to CloudWatch alone.
     if arns.firehose is not None and role != ONE_OFF:
         statements.append(statement("ServiceLogs", ["firehose:PutRecordBatch"], [arns.firehose]))

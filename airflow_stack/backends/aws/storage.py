@@ -1,4 +1,4 @@
-"""The bucket: logs of the tasks, and where they go there, of the services."""
+"""The bucket: logs of the tasks, and where they go there, of the services; backups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UPLOAD_DAYS = 7
 
 
 class Storage(pulumi.ComponentResource):
-    """One private bucket: encrypted, versioned, by TLS alone, and nothing in it stays for ever."""
+    """One private bucket: encrypted, versioned, by TLS alone, and nothing in it stays for ever but backups."""
 
     bucket: pulumi.Output[str]
     """Its name."""
@@ -111,7 +111,10 @@ def tls_only(bucket_arn: str) -> str:
 
 
 def _rules(config: StackConfig) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
-    """What S3 deletes by itself. Each prefix has its rule, used or not: what a changed config leaves expires too."""
+    """What S3 deletes by itself. Each prefix has its rule, used or not: what a changed config leaves expires too.
+
+    But for the backups: no backup goes because it is old.
+    """
     days = {TASK_LOGS: config.aws.logs.task_log_days, SERVICE_LOGS: config.aws.logs.retention_days}
     rules = [
         s3.BucketLifecycleConfigurationRuleArgs(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_stack.backends.aws.policies import BACKUPS
 from airflow_stack.backends.aws.storage import Storage, tls_only
 from backends.aws.recorded import Recorded, config, record, resolved
 
@@ -68,6 +69,14 @@ def test_only_tls_is_let_in() -> None:
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Resource"] == [arn, f"{arn}/*"]
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_backups_do_not_expire() -> None:
+    """Rule: no rule counts the days of what is below their prefix."""
+    rules = recorded().one(LIFECYCLE).inputs["rules"]
+    reached = [rule for rule in rules if f"{BACKUPS}/one.tar.gz".startswith(rule["filter"]["prefix"])]
+    assert [rule["id"] for rule in reached] == ["leftovers"]
+    assert not any("days" in rule.get("expiration", {}) for rule in reached)
 
 
 def test_logs_expire_after_the_days_of_config() -> None:
