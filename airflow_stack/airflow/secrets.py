@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Literal
 from urllib.parse import quote
 
@@ -20,7 +21,8 @@ DIRECTORY = "/run/secrets"
 
 # How long generated passwords are, in characters; letters and digits alone, so that no URL or file needs escapes.
 PASSWORD_LENGTH = 32
-FERNET_BYTES = 32
+# Those of which a Fernet key is made: they hold 285 bits, and the key has 256.
+FERNET_LENGTH = 48
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class GeneratedSecret:
 
     key: str
     kind: Literal["password", "fernet"] = "password"
+
+    @property
+    def length(self) -> int:
+        """Random letters and digits of which it is made."""
+        return FERNET_LENGTH if self.kind == "fernet" else PASSWORD_LENGTH
+
+    def value(self, random: str) -> str:
+        """The secret, made of random letters and digits."""
+        return fernet_key(random) if self.kind == "fernet" else random
 
 
 def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
@@ -47,64 +58,88 @@ def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
     return (GeneratedSecret("fernet_key", "fernet"), *(GeneratedSecret(key) for key in sorted(keys)))
 
 
-def fernet_key(random_base64: str) -> str:
-    """A Fernet key from 32 random bytes in standard base64: the same bytes, URL-safe."""
-    return base64.urlsafe_b64encode(base64.b64decode(random_base64)).decode("ascii")
+def fernet_key(random: str) -> str:
+    """A Fernet key, 32 bytes in URL-safe base64, from a text with at least as much chance in it."""
+    return base64.urlsafe_b64encode(hashlib.sha256(random.encode()).digest()).decode("ascii")
+
+
+# What a file may be made of beside secrets: addresses of the stack's own servers, as ``host:port``.
+DATABASE_SERVER = "database_server"
+BROKER_SERVER = "broker_server"
 
 
 @dataclass(frozen=True)
-class Servers:
-    """Host and port of the stack's own servers, as ``host:port``; of no use where the server is an external one."""
+class Recipe:
+    """How the content of one secret file is made."""
 
-    database: str = ""
-    broker: str = ""
+    sources: tuple[str, ...]
+    """What it is made of, and nothing else: config keys of secrets, DATABASE_SERVER, BROKER_SERVER."""
+    content: Callable[[Mapping[str, str]], str]
+    """The content, from the values of its sources."""
 
 
-def files(config: StackConfig, values: Mapping[str, str], servers: Servers) -> dict[str, str]:
+def recipes(config: StackConfig) -> dict[str, Recipe]:
+    """Every secret file of this deployment, by name.
+
+    Connection strings are made here, so that no address is written twice.
+    """
+    keys = [secret.key for secret in generated(config) if secret.key != "flower_password"]
+    made = {key: Recipe((key,), itemgetter(key)) for key in keys}
+    made["sql_alchemy_conn"] = database = _database_url(config)
+    if config.celery:
+        made["celery_result_backend"] = Recipe(database.sources, lambda values: f"db+{database.content(values)}")
+        if config.broker.kind != "sqs":
+            made["broker_url"] = _broker_url(config)
+    if config.flower.enabled:
+        made["flower_basic_auth"] = Recipe(
+            ("flower_password",), lambda values: f"{config.admin.username}:{values['flower_password']}"
+        )
+    if config.secrets_backend is not None:
+        key = "secrets_backend_kwargs"
+        made[key] = Recipe((key,), lambda values: values.get(key, "{}"))
+    return made
+
+
+def files(config: StackConfig, values: Mapping[str, str], servers: Mapping[str, str]) -> dict[str, str]:
     """Contents of all secret files, by file name.
 
-    ``values`` holds the secrets by config key, given and generated. Connection strings are made of them here, so that
-    no address is written twice.
+    ``values`` holds the secrets by config key, given and generated; ``servers`` the addresses of the stack's own.
     """
-    contents = {
-        key: values[key]
-        for key in ("fernet_key", "webserver_secret_key", "internal_api_secret_key")
-    }  # fmt: skip
-    for key in ("admin_password", "postgres_password", "airflow_database_password", "redis_password"):
-        if key in values:
-            contents[key] = values[key]
-    database = database_url(config, values, servers)
-    contents["sql_alchemy_conn"] = database
-    if config.celery:
-        contents["celery_result_backend"] = f"db+{database}"
-        if config.broker.kind != "sqs":
-            contents["broker_url"] = _broker_url(config, values, servers)
-    if config.flower.enabled:
-        contents["flower_basic_auth"] = f"{config.admin.username}:{values['flower_password']}"
-    if config.secrets_backend is not None:
-        contents["secrets_backend_kwargs"] = values.get("secrets_backend_kwargs", "{}")
-    return contents
+    known = {**values, **servers}
+    return {name: recipe.content(known) for name, recipe in recipes(config).items()}
 
 
-def _broker_url(config: StackConfig, values: Mapping[str, str], servers: Servers) -> str:
+def _broker_url(config: StackConfig) -> Recipe:
     if config.broker.kind == "external":
-        return values["broker_url"]
-    password = quote(values["redis_password"], safe="")
-    if config.broker.kind == "elasticache":
-        return f"rediss://:{password}@{servers.broker}/0?ssl_cert_reqs=required"
-    return f"redis://:{password}@{servers.broker}/0"
+        return Recipe(("broker_url",), itemgetter("broker_url"))
+
+    def content(values: Mapping[str, str]) -> str:
+        password = quote(values["redis_password"], safe="")
+        if config.broker.kind == "elasticache":
+            return f"rediss://:{password}@{values[BROKER_SERVER]}/0?ssl_cert_reqs=required"
+        return f"redis://:{password}@{values[BROKER_SERVER]}/0"
+
+    return Recipe(("redis_password", BROKER_SERVER), content)
 
 
-def database_url(config: StackConfig, values: Mapping[str, str], servers: Servers) -> str:
+def _database_url(config: StackConfig) -> Recipe:
     """SQLAlchemy's URL of the metadata database, with the driver that the image holds."""
-    if config.database.kind != "external":
+    database = config.database
+
+    def own(values: Mapping[str, str]) -> str:
         password = quote(values["airflow_database_password"], safe="")
         # RDS refuses a connection without TLS too: rds.force_ssl.
-        tls = "?sslmode=require" if config.database.kind == "rds" else ""
-        return f"postgresql+psycopg2://{config.database.user}:{password}@{servers.database}/{config.database.name}{tls}"
-    scheme, _, rest = values["database_url"].partition("://")
-    driver = {"postgresql": "postgresql+psycopg2", "mysql": "mysql+pymysql"}.get(scheme, scheme)
-    return f"{driver}://{rest}"
+        tls = "?sslmode=require" if database.kind == "rds" else ""
+        return f"postgresql+psycopg2://{database.user}:{password}@{values[DATABASE_SERVER]}/{database.name}{tls}"
+
+    def external(values: Mapping[str, str]) -> str:
+        scheme, _, rest = values["database_url"].partition("://")
+        driver = {"postgresql": "postgresql+psycopg2", "mysql": "mysql+pymysql"}.get(scheme, scheme)
+        return f"{driver}://{rest}"
+
+    if database.kind == "external":
+        return Recipe(("database_url",), external)
+    return Recipe(("airflow_database_password", DATABASE_SERVER), own)
 
 
 def fingerprint(names: tuple[str, ...], contents: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from airflow_stack.airflow import Deployment, Probe, Role
 from airflow_stack.airflow.deployment import HOME
-from airflow_stack.airflow.secrets import DIRECTORY, Servers
+from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, DIRECTORY
 from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
 from airflow_stack.config import StackConfig
@@ -165,10 +165,10 @@ def name_prefix(config: StackConfig) -> str:
     return f"{config.local.prefix}-af-" if config.local.prefix else "af-"
 
 
-def servers(config: StackConfig) -> Servers:
+def servers(config: StackConfig) -> dict[str, str]:
     """Where the stack's own servers are, in its network."""
     name = name_prefix(config)
-    return Servers(f"{name}postgres:5432", f"{name}redis:6379")
+    return {DATABASE_SERVER: f"{name}postgres:5432", BROKER_SERVER: f"{name}redis:6379"}
 
 
 def _airflow(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import pulumi
 import pulumi_docker as docker
 
-from airflow_stack.airflow.secrets import DIRECTORY, files, fingerprint
+from airflow_stack.airflow.secrets import DIRECTORY, fingerprint, recipes
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import Container, Plan, servers
-from airflow_stack.backends.generated import secret_values
+from airflow_stack.backends.generated import file_content, secret_values
 from airflow_stack.backends.labels import SECRETS, STACK, container_labels, volume_labels
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import Secrets, StackConfig
@@ -20,24 +21,36 @@ from airflow_stack.outputs import StackOutputs
 class StackSecrets(pulumi.ComponentResource):
     """Every secret of the stack: what config sets, else what is kept on this machine, else generated once."""
 
-    values: pulumi.Output[dict[str, str]]
-    """By config key."""
-    contents: pulumi.Output[dict[str, str]]
-    """Of the secret files, by name; resolved when they are written."""
+    values: dict[str, pulumi.Output[str]]
+    """By config key; each resolved when it is kept."""
+    contents: dict[str, pulumi.Output[str]]
+    """Of the secret files, by name; each resolved when it is written."""
 
     def __init__(self, name: str, config: StackConfig, given: Secrets, machine: Machine) -> None:
         super().__init__("airflow-stack:local:StackSecrets", name)
-        kept = secret_files.kept(machine.secrets)
-        self.values = secret_values(name, config, kept | given.given(), self)
 
-        def written(resolved: dict[str, str]) -> dict[str, str]:
-            contents = files(config, resolved, servers(config))
+        def keep(key: str, value: str) -> str:
             if not pulumi.runtime.is_dry_run():
-                secret_files.write(machine.secrets, resolved, contents)
-            return contents
+                secret_files.write(machine.secrets, {key: value}, {})
+            return value
 
-        self.contents = self.values.apply(written)
+        def write(file: str, content: str) -> str:
+            if not pulumi.runtime.is_dry_run():
+                secret_files.write(machine.secrets, {}, {file: content})
+            return content
+
+        values = secret_values(name, config, secret_files.kept(machine.secrets) | given.given(), self)
+        self.values = {key: value.apply(partial(keep, key)) for key, value in values.items()}
+        self.contents = {
+            file: file_content(recipe, self.values, servers(config)).apply(partial(write, file))
+            for file, recipe in recipes(config).items()
+        }
         self.register_outputs({})
+
+    def fingerprint(self, names: tuple[str, ...]) -> pulumi.Output[str]:
+        """Of these files, when they are written; no secret."""
+        used = {name: self.contents[name] for name in ("fernet_key", *names)}
+        return pulumi.Output.unsecret(pulumi.Output.all(**used).apply(partial(fingerprint, names)))
 
 
 class LocalStack(pulumi.ComponentResource):
@@ -126,9 +139,7 @@ class LocalStack(pulumi.ComponentResource):
             for key, value in container_labels(container, stack, "pulumi").items()
         ]
         if container.secrets:
-            used = container.secrets
-            mark = pulumi.Output.unsecret(secrets.contents.apply(lambda contents: fingerprint(used, contents)))
-            labels.append(docker.ContainerLabelArgs(label=SECRETS, value=mark))
+            labels.append(docker.ContainerLabelArgs(label=SECRETS, value=secrets.fingerprint(container.secrets)))
         probe = container.probe
         return docker.Container(
             f"{name}-{container.service}",
@@ -202,7 +213,7 @@ def deploy(
     secrets = StackSecrets("airflow", config, given, machine)
     local = LocalStack("airflow", plan, machine, stack, secrets)
     local.when_created(lambda: created(plan))
-    password = secrets.values.apply(lambda values: values["admin_password"]) if config.creates_admin else None
+    password = secrets.values["admin_password"] if config.creates_admin else None
     return StackOutputs(
         url=plan.url,
         admin_username=config.admin.username,

@@ -6,19 +6,13 @@ containers of several users. That is how Docker's own secrets look inside a cont
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 import string
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_stack.airflow.secrets import (
-    FERNET_BYTES,
-    PASSWORD_LENGTH,
-    GeneratedSecret,
-    fernet_key,
-)
+from airflow_stack.airflow.secrets import GeneratedSecret
 from airflow_stack.config.load import VALUES
 
 __all__ = ["VALUES", "generate", "kept", "write"]
@@ -67,6 +61,4 @@ def _write(path: Path, content: str) -> None:
 
 def generate(secret: GeneratedSecret) -> str:
     """A new value, for stacks that run without Pulumi; with Pulumi, pulumi-random makes it."""
-    if secret.kind == "fernet":
-        return fernet_key(base64.b64encode(secrets.token_bytes(FERNET_BYTES)).decode("ascii"))
-    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(PASSWORD_LENGTH))
+    return secret.value("".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(secret.length)))

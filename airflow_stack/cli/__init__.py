@@ -10,7 +10,10 @@ from airflow_stack.cli import backup, compare, dags, describe, doctor, entries, 
 from airflow_stack.cli.app import app
 from airflow_stack.errors import StackError
 
-__all__ = ["app", "backup", "compare", "dags", "describe", "doctor", "entries", "lifecycle", "main", "operate", "preview"]
+# Importing a group of commands registers it.
+__all__ = [
+    "app", "backup", "compare", "dags", "describe", "doctor", "entries", "lifecycle", "main", "operate", "preview"
+]  # fmt: skip
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import secrets
 import string
@@ -175,10 +174,6 @@ def _password(new: New) -> dict[str, Any]:
     return {"result": "".join(secrets.choice(letters) for _ in range(int(new.inputs["length"])))}
 
 
-def _bytes(new: New) -> dict[str, Any]:
-    return {"base64": base64.b64encode(secrets.token_bytes(int(new.inputs["length"]))).decode()}
-
-
 def _id(new: New) -> dict[str, Any]:
     return {"hex": secrets.token_hex(int(new.inputs["byteLength"]))}
 
@@ -198,7 +193,6 @@ _REAL: dict[str, Callable[[New], dict[str, Any]]] = {
     "aws:rds/instance:Instance": _database,
     "aws:elasticache/replicationGroup:ReplicationGroup": _cache,
     "random:index/randomPassword:RandomPassword": _password,
-    "random:index/randomBytes:RandomBytes": _bytes,
     "random:index/randomId:RandomId": _id,
     "pulumi-python:dynamic/airflow-stack:PushedImage": _dynamic,
 }

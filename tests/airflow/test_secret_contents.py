@@ -11,10 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_stack.airflow import describe
-from airflow_stack.airflow.secrets import FERNET_BYTES, Servers, fernet_key, files, fingerprint, generated
+from airflow_stack.airflow.secrets import (
+    BROKER_SERVER,
+    DATABASE_SERVER,
+    FERNET_LENGTH,
+    fernet_key,
+    files,
+    fingerprint,
+    generated,
+    recipes,
+)
 from airflow_stack.config import StackConfig
 
-SERVERS = Servers("af-postgres:5432", "af-redis:6379")
+SERVERS = {DATABASE_SERVER: "af-postgres:5432", BROKER_SERVER: "af-redis:6379"}
 VALUES = {
     key: f"{key}-value"
     for key in (
@@ -101,6 +110,18 @@ def test_every_secret_file_that_a_role_reads_is_written(raw: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("raw", CONFIGS, ids=str)
+def test_a_file_follows_just_its_sources(raw: dict[str, Any]) -> None:
+    """Rule: the sources make the content without any other value, and each of them changes it."""
+    values = VALUES | {"database_url": "mysql://u:p@h/d", "broker_url": "redis://:p@h", "secrets_backend_kwargs": "{}"}
+    known = values | SERVERS
+    for recipe in recipes(config(**raw)).values():
+        sources = {key: known[key] for key in recipe.sources}
+        content = recipe.content(sources)
+        for key in sources:
+            assert recipe.content(sources | {key: f"{sources[key]}-other"}) != content
+
+
+@pytest.mark.parametrize("raw", CONFIGS, ids=str)
 def test_nothing_is_generated_that_the_stack_does_not_use(raw: dict[str, Any]) -> None:
     """An external service brings its own secrets, and a switched-off part needs none."""
     chosen = config(**raw)
@@ -111,12 +132,13 @@ def test_nothing_is_generated_that_the_stack_does_not_use(raw: dict[str, Any]) -
     assert ("admin_password" in keys) == chosen.creates_admin
 
 
-@given(random=st.binary(min_size=FERNET_BYTES, max_size=FERNET_BYTES))
-def test_a_generated_fernet_key_holds_the_random_bytes(random: bytes) -> None:
-    """URL-safe base64 of all 32 bytes, as Fernet wants it."""
-    key = fernet_key(base64.b64encode(random).decode())
-    assert base64.urlsafe_b64decode(key) == random
-    assert not set(key) & set("+/")
+@given(random=st.lists(st.text(min_size=FERNET_LENGTH, max_size=FERNET_LENGTH), min_size=2, max_size=2, unique=True))
+def test_a_generated_fernet_key_is_a_valid_one(random: list[str]) -> None:
+    """URL-safe base64 of 32 bytes, as Fernet wants it, and another one for another text."""
+    one, other = map(fernet_key, random)
+    assert len(base64.urlsafe_b64decode(one)) == 32
+    assert not set(one) & set("+/")
+    assert one != other
 
 
 def test_a_fingerprint_follows_the_files_that_are_read_and_no_other() -> None:

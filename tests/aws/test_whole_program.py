@@ -89,6 +89,8 @@ def test_no_secret_outside_secrets_manager(stack: Whole, region: Aws) -> None:
     for one in listed:
         value = region.call("secretsmanager", "get_secret_value", SecretId=one["ARN"])["SecretString"]
         assert value not in shown, one["Name"]
+        # The same bytes in standard base64 are the same key.
+        assert value.translate(str.maketrans("-_", "+/")) not in shown, one["Name"]
 
 
 def test_nothing_to_do(stack: Whole) -> None:
@@ -141,6 +143,21 @@ def test_change_touches_what_it_should(stack: Whole, config: Config, expected: d
         assert short(stack.preview()) == expected
     finally:
         stack.describe(**prod())
+
+
+def test_another_broker_leaves_the_secrets(stack: Whole) -> None:
+    """A preview can't know the password that ElastiCache is to get; it touches no other secret, nor the database."""
+    stack.describe(**prod() | {"broker": {"kind": "elasticache"}})
+    try:
+        touched = short(stack.preview())
+    finally:
+        stack.describe(**prod())
+    kinds = ("RandomPassword", "Secret", "SecretVersion", "Instance")
+    assert {key: done for key, done in touched.items() if key.partition(" ")[0] in kinds} == {
+        "RandomPassword redis-password": "create",
+        "Secret broker-url": "create",
+        "SecretVersion broker-url-value": "create",
+    }
 
 
 def test_updated(stack: Whole, region: Aws) -> None:

@@ -32,10 +32,10 @@ GIVEN = {
 AIRFLOW = {"init", "webserver", "scheduler", "triggerer", "worker-1", "worker-2", "flower"}
 
 
-def marks(deployed: Deployed) -> dict[str, str]:
-    """Fingerprints of the secrets that a container reads, by service."""
+def marks(deployed: Deployed) -> dict[str, str | None]:
+    """Fingerprints of the secrets that a container reads, by service; None is one that a preview can't know."""
     return {
-        service: label["value"]
+        service: label.get("value")
         for service, container in deployed.containers.items()
         for label in container["labels"]
         if label["label"] == "airflow-stack.secrets"
@@ -143,6 +143,19 @@ def test_a_changed_secret_replaces_just_its_readers(tmp_path: Path, key: str, va
     assert {s for s in marks(before) if marks(before)[s] != marks(after)[s]} == readers
     for service in before.containers.keys() - readers:
         assert before.containers[service] == after.containers[service]
+
+
+def test_a_new_secret_leaves_the_other_containers_known(tmp_path: Path) -> None:
+    """Rule: a preview that can't know Flower's new password knows what the others read; the kept ones are unchanged."""
+    on = machine(tmp_path)
+    before = deploy({}, on)
+    on_disk = secret_files.kept(on.secrets)
+    with_flower = {"flower": {"enabled": True}}
+    after = deploy(with_flower, on, preview=True, unmade={"airflow-flower-password"})
+    assert marks(after) == marks(before) | {"flower": None}
+    assert secret_files.kept(on.secrets) == on_disk
+    deploy(with_flower, on)
+    assert secret_files.kept(on.secrets) == on_disk | {"flower_password": generated_password("airflow-flower-password")}
 
 
 def mode(path: Path) -> int:

@@ -24,6 +24,7 @@ ORDER = (
     "test_compose",
     "test_dags",
     "test_operate",
+    "test_docs_commands",
     "test_entries",
     "test_doctor",
     "test_backup",

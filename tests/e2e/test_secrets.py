@@ -30,8 +30,13 @@ def leaks(stack: Stack, places: Mapping[str, str]) -> list[str]:
     """Which secret shows where, without the secret."""
     secrets = {name: value.strip() for name, value in stack.secrets().items() if len(value.strip()) >= 8}
     assert len(secrets) >= 10, "the stack's secrets were not found, and nothing would be"
+    # The Fernet key is URL-safe base64; in standard base64 it is the same key.
+    forms = {name: {value, value.translate(str.maketrans("-_", "+/"))} for name, value in secrets.items()}
     return [
-        f"{name} shows in {place}" for place, text in places.items() for name, value in secrets.items() if value in text
+        f"{name} shows in {place}"
+        for place, text in places.items()
+        for name, values in forms.items()
+        if any(value in text for value in values)
     ]
 
 

@@ -203,7 +203,11 @@ def test_the_same_members_are_accepted() -> None:
     assert opened(rewritten(made({"dag_run": ROWS}), lambda _: None))
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", gzip.compress(b"hello"), gzip.compress(b"\0" * 10240)])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"hello", gzip.compress(b"hello"), gzip.compress(b"\0" * 10240)],
+    ids=["empty", "text", "compressed text", "empty tar"],
+)
 def test_what_is_no_backup_is_said(data: bytes) -> None:
     """Rule: any other file is a sentence."""
     with pytest.raises(BackupFileError, match="no backup of airflow-stack"):

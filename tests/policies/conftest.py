@@ -5,8 +5,4 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from backends.conftest import event_loop_for_pulumi
-
-__all__ = ["event_loop_for_pulumi"]
-
 sys.path.insert(0, str(Path(__file__).parents[2] / "policies"))

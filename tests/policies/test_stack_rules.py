@@ -99,6 +99,7 @@ EVERYTHING = {
         "logs": {"firelens": True},
         "metrics": {"alarm_email": "ops@example.com"},
         "scheduler": {"cpu": 512, "memory": 1024, "schedule": SCHEDULE},
+        "worker": {"schedule": SCHEDULE},
     },
     "broker": {"kind": "elasticache"},
 }

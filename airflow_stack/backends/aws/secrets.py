@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from operator import itemgetter
-from typing import Any
+from collections.abc import Mapping
 
 import pulumi
 from pulumi_aws import secretsmanager
 
 from airflow_stack.airflow import Deployment, describe
-from airflow_stack.airflow.secrets import Servers, files
-from airflow_stack.backends.generated import secret_values
+from airflow_stack.airflow.secrets import recipes
+from airflow_stack.backends.generated import file_content, secret_values
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.errors import OperationError
 
@@ -25,7 +24,7 @@ AUTH_TOKEN = re.compile(r"[A-Za-z0-9!-]{16,128}")
 class GeneratedSecrets(pulumi.ComponentResource):
     """Every secret's value: what config sets, else what was generated once. Database and broker are made with them."""
 
-    values: pulumi.Output[dict[str, str]]
+    values: dict[str, pulumi.Output[str]]
     """By config key. Raises OperationError, at construction, for a password that ElastiCache would refuse."""
 
     def __init__(
@@ -41,11 +40,6 @@ class GeneratedSecrets(pulumi.ComponentResource):
         self.values = secret_values(name, config, known, self)
         self.register_outputs({})
 
-    def value(self, key: str) -> pulumi.Output[str]:
-        """One value. It depends on all of them: as long as the protected database, which has been made with one, keeps
-        a destroy from ending, no other is forgotten, the Fernet key of its rows least of all."""
-        return self.values.apply(lambda values: values[key])
-
 
 class StoredSecrets(pulumi.ComponentResource):
     """One secret of Secrets Manager for each secret file that a role reads, and for no other."""
@@ -59,8 +53,8 @@ class StoredSecrets(pulumi.ComponentResource):
         self,
         name: str,
         config: StackConfig,
-        values: pulumi.Input[dict[str, str]],
-        servers: pulumi.Input[Servers],
+        values: Mapping[str, pulumi.Output[str]],
+        servers: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:StoredSecrets", name, None, opts)
@@ -68,8 +62,7 @@ class StoredSecrets(pulumi.ComponentResource):
         keep = not target.delete_data
         # The kept database and its snapshots can't be read without the Fernet key.
         options = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
-        resolved: pulumi.Output[Any] = pulumi.Output.secret(pulumi.Output.all(values, servers))
-        contents = resolved.apply(lambda both: files(config, *both))
+        made = recipes(config)
         self.arns, self.versions = {}, {}
         for file in read_files(describe(config)):
             dashed = file.replace("_", "-")
@@ -84,7 +77,7 @@ class StoredSecrets(pulumi.ComponentResource):
             version = secretsmanager.SecretVersion(
                 f"{name}-{dashed}-value",
                 secret_id=secret.id,
-                secret_string=contents.apply(itemgetter(file)),
+                secret_string=file_content(made[file], values, servers),
                 opts=options,
             )
             self.arns[file], self.versions[file] = secret.arn, version.version_id

@@ -8,12 +8,13 @@ from pathlib import Path
 import pulumi
 
 from airflow_stack.airflow import describe
-from airflow_stack.airflow.secrets import Servers
+from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER
 from airflow_stack.backends.aws.autoscaling import Autoscaling
 from airflow_stack.backends.aws.broker import Broker
 from airflow_stack.backends.aws.cluster import Cluster
 from airflow_stack.backends.aws.database import Database
 from airflow_stack.backends.aws.environment import Facts, environment
+from airflow_stack.backends.aws.github import GitHubRoles, bounded
 from airflow_stack.backends.aws.load_balancer import LoadBalancer
 from airflow_stack.backends.aws.logs import Logs
 from airflow_stack.backends.aws.migration import Migration
@@ -40,7 +41,7 @@ class AwsStack(pulumi.ComponentResource):
     def __init__(self, name: str, config: StackConfig, given: Secrets, program: Path, stack: str) -> None:
         super().__init__(
             "airflow-stack:aws:AwsStack", name, None,
-            pulumi.ResourceOptions(providers=[provider(f"{name}-aws", config, stack)]),
+            pulumi.ResourceOptions(providers=[provider(f"{name}-aws", config, stack)], transformations=bounded(config)),
         )  # fmt: skip
         opts = pulumi.ResourceOptions(parent=self)
         deployment = describe(config)
@@ -56,20 +57,24 @@ class AwsStack(pulumi.ComponentResource):
         cluster = Cluster(name, config, opts=opts)
 
         generated = GeneratedSecrets(name, config, given, opts=opts)
+        servers: dict[str, pulumi.Input[str]] = {}
         database = None
         if config.database.kind == "rds":
-            # AWS refuses to delete a kept database: a destroy ends there, before it forgets the bucket and the images.
-            kept = pulumi.ResourceOptions(parent=self, depends_on=[storage, registry])
-            password = generated.value("airflow_database_password")
+            # AWS refuses to delete a kept database: a destroy ends there, before it forgets the bucket, the images and
+            # what was generated, the Fernet key of its rows least of all.
+            kept = pulumi.ResourceOptions(parent=self, depends_on=[storage, registry, generated])
+            password = generated.values["airflow_database_password"]
             database = Database(name, config, network, groups, password, opts=kept)
+            servers[DATABASE_SERVER] = database.address
         cached = config.broker.kind == "elasticache"
-        broker = Broker(name, config, network, groups, generated.value("redis_password") if cached else None, opts=opts)
-        servers = pulumi.Output.all(database.address if database else "", broker.address or "").apply(
-            lambda both: Servers(*both)
+        broker = Broker(
+            name, config, network, groups, generated.values["redis_password"] if cached else None, opts=opts
         )
+        if broker.address is not None:
+            servers[BROKER_SERVER] = broker.address
         stored = StoredSecrets(name, config, generated.values, servers, opts=opts)
 
-        oidc = generated.value("oidc_client_secret") if config.aws.load_balancer.oidc else None
+        oidc = generated.values["oidc_client_secret"] if config.aws.load_balancer.oidc else None
         load_balancer = LoadBalancer(name, config, network, groups, oidc, opts=opts)
         roles = Roles(
             name,
@@ -122,7 +127,9 @@ class AwsStack(pulumi.ComponentResource):
             opts=opts,
         )
 
-        admin_password = generated.value("admin_password") if config.creates_admin else None
+        github = GitHubRoles(name, config, cluster.arn, opts=opts) if config.aws.github else None
+
+        admin_password = generated.values["admin_password"] if config.creates_admin else None
         self.outputs = StackOutputs(
             url=load_balancer.url,
             admin_username=config.admin.username,
@@ -140,7 +147,8 @@ class AwsStack(pulumi.ComponentResource):
                 repository=registry.repository_url,
                 secrets=stored.arns,
                 task_roles=roles.task_names,
-                commands=_commands(config, stack, logs),
+                github_roles=github.arns if github else None,
+                commands=_commands(config, stack),
             ),
         )
         self.register_outputs({})
@@ -156,13 +164,12 @@ def _environment(
     return pulumi.Output.all(storage.bucket, broker.queue_url, load_balancer.url).apply(known)
 
 
-def _commands(config: StackConfig, stack: str, logs: Logs) -> dict[str, pulumi.Input[str]]:
+def _commands(config: StackConfig, stack: str) -> dict[str, pulumi.Input[str]]:
     """What a user types next."""
     commands: dict[str, pulumi.Input[str]] = {
-        "airflow": f"airflow-stack run -s {stack} -- airflow dags list",
-        "logs": pulumi.Output.concat(
-            "aws logs tail ", logs.groups["scheduler"], f" --follow --region {config.aws.region}"
-        ),
+        "status": f"airflow-stack status -s {stack}",
+        "airflow": f"airflow-stack airflow -s {stack} dags list",
+        "logs": f"airflow-stack logs -s {stack} --follow",
     }
     if config.creates_admin:
         commands["password"] = f"pulumi stack output admin_password --show-secrets -s {stack}"

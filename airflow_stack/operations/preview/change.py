@@ -33,7 +33,6 @@ DATA = {
     "aws:elasticache/replicationGroup:ReplicationGroup": "queued tasks",
     "docker:index/volume:Volume": "the data of the volume",
     "random:index/randomPassword:RandomPassword": "a generated secret",
-    "random:index/randomBytes:RandomBytes": "a generated secret",
 }
 
 

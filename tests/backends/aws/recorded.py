@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ class AwsRecorder(Recorder):
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         identifier, state = super().new_resource(args)
+        if args.name in self.unmade:
+            return identifier, state
         if args.typ == "random:index/randomId:RandomId":
             return identifier, {"hex": "0123abcd"} | state
         if args.typ.endswith(":PushedImage"):
@@ -88,9 +90,9 @@ class Recorded:
         return found[0]
 
 
-def record(build: Callable[[], Any], *, preview: bool = False) -> Recorded:
+def record(build: Callable[[], Any], *, preview: bool = False, unmade: Collection[str] = ()) -> Recorded:
     """Run ``build`` as a Pulumi program. Outputs of what it returns can be read with `resolved`."""
-    recorder = AwsRecorder()
+    recorder = AwsRecorder(unmade=unmade)
     pulumi.runtime.set_mocks(
         recorder, project="airflow-stack", stack="prod", preview=preview, monitor=RecordingMonitor(recorder)
     )

@@ -9,8 +9,6 @@ import pulumi
 import pytest
 
 from airflow_stack.backends.aws.database import Database
-from airflow_stack.backends.aws.secrets import GeneratedSecrets
-from airflow_stack.config import Secrets
 from backends.aws.recorded import Recorded, config, record, resolved
 
 INSTANCE = "aws:rds/instance:Instance"
@@ -135,21 +133,6 @@ def test_with_delete_data_a_destroy_deletes_it() -> None:
     assert "finalSnapshotIdentifier" not in instance.inputs
     assert instance.inputs["deleteAutomatedBackups"] is True
     assert not [resource for resource in made.resources if resource.retained]
-
-
-def test_as_long_as_the_database_is_there_no_generated_secret_is_forgotten() -> None:
-    """Rule: a destroy that ends at the protected instance has not yet deleted the Fernet key of its rows."""
-
-    def stack() -> Database:
-        secrets = GeneratedSecrets("airflow", config(), Secrets())
-        network: Any = SimpleNamespace(private_subnet_ids=[])
-        groups: Any = SimpleNamespace(database_id=None)
-        return Database("airflow", config(), network, groups, secrets.value("airflow_database_password"))
-
-    made = record(stack)
-    generated = {resource.name for resource in made.resources if resource.type.startswith("random:index/randomP")}
-    assert generated
-    assert {*generated, "airflow-fernet-key"} <= made.one(INSTANCE).depends_on
 
 
 def test_its_address_and_identifier_are_told() -> None:

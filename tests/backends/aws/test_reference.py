@@ -108,7 +108,7 @@ REFERENCE: dict[str, Any] = {
         "metrics": {"container_insights": True},
         "webserver": SIZE | {"schedule": SCHEDULE},
         "scheduler": SIZE | {"schedule": SCHEDULE},
-        "worker": SIZE | {"capacity": {"on_demand_weight": 0, "spot_weight": 1}},
+        "worker": SIZE | {"capacity": {"on_demand_weight": 0, "spot_weight": 1}, "schedule": SCHEDULE},
     }
 }
 

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from airflow_stack.airflow import describe
-from airflow_stack.airflow.secrets import Servers
+from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, fernet_key
 from airflow_stack.backends.aws.secrets import GeneratedSecrets, StoredSecrets
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.errors import OperationError
@@ -19,7 +19,6 @@ from backends.recorder import generated_password
 SECRET = "aws:secretsmanager/secret:Secret"
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 PASSWORD = "random:index/randomPassword:RandomPassword"
-BYTES = "random:index/randomBytes:RandomBytes"
 THROW_AWAY = {"delete_data": True, "confirm_delete_data": "airflow"}
 DATABASE_URL = "postgresql://ada:hunter2-hunter2@db.example.com/meta"
 BROKER_URL = "rediss://:hunter2-hunter2@redis.example.com:6379/0"
@@ -40,7 +39,7 @@ STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 def stored(stack: StackConfig, **given: str) -> StoredSecrets:
     """Both components, with servers that are there."""
     generated = GeneratedSecrets("airflow", stack, Secrets.model_validate(given))
-    servers = pulumi.Output.from_input(("db.internal:5432", "cache.internal:6379")).apply(lambda both: Servers(*both))
+    servers = {DATABASE_SERVER: "db.internal:5432", BROKER_SERVER: "cache.internal:6379"}
     return StoredSecrets("stored", stack, generated.values, servers)
 
 
@@ -97,14 +96,13 @@ def test_a_value_of_config_wins_and_all_others_are_generated() -> None:
     without, given = recorded(config()), recorded(config(), admin_password="Given-password")
     assert contents(without)["admin_password"] == generated_password("airflow-admin-password")
     assert contents(given)["admin_password"] == "Given-password"
-    for type_ in (PASSWORD, BYTES):
-        assert set(without.of(type_)) == set(given.of(type_)) != set()
+    assert set(without.of(PASSWORD)) == set(given.of(PASSWORD)) != set()
 
 
 def test_the_fernet_key_is_a_valid_one() -> None:
-    """Rule: 32 bytes in URL-safe base64."""
+    """Rule: 32 bytes in URL-safe base64, and not what pulumi-random's state holds."""
     made = recorded(config())
-    assert set(made.of(BYTES)) == {"airflow-fernet-key"}
+    assert contents(made)["fernet_key"] == fernet_key(generated_password("airflow-fernet-key"))
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}=", contents(made)["fernet_key"])
 
 
@@ -113,7 +111,7 @@ def test_single_values_are_secrets_too() -> None:
     seen: list[Any] = []
 
     def build() -> pulumi.Output[str]:
-        value = GeneratedSecrets("airflow", config(), Secrets()).value("airflow_database_password")
+        value = GeneratedSecrets("airflow", config(), Secrets()).values["airflow_database_password"]
 
         async def secrecy() -> None:
             seen.append((await value.is_secret(), await value.future()))
@@ -128,7 +126,7 @@ def test_the_load_balancers_secret_is_among_the_values() -> None:
     """Rule: it is given, never generated, and no task reads it."""
     given = {"oidc_client_secret": "hunter2-hunter2"}
     secrets = Secrets.model_validate(given)
-    value = resolved(lambda: GeneratedSecrets("airflow", config(), secrets).value("oidc_client_secret"))
+    value = resolved(lambda: GeneratedSecrets("airflow", config(), secrets).values["oidc_client_secret"])
     assert value == "hunter2-hunter2"
     assert "oidc_client_secret" not in contents(recorded(config(), **given))
 
@@ -169,5 +167,7 @@ def test_a_password_that_elasticache_refuses_is_refused_first(password: str) -> 
 
 def test_a_preview_knows_no_generated_value() -> None:
     """Rule: it ends, with the same resources."""
-    made = record(lambda: stored(config()), preview=True)
-    assert set(made.of(SECRET)) == set(recorded(config()).of(SECRET))
+    there = recorded(config())
+    made = record(lambda: stored(config()), preview=True, unmade={*there.of(PASSWORD)})
+    assert set(made.of(SECRET)) == set(there.of(SECRET))
+    assert not any("secretString" in version.inputs for version in made.of(VERSION).values())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import subprocess
@@ -15,6 +13,7 @@ from typing import Any
 import pulumi
 import pytest
 
+from airflow_stack.airflow.secrets import fernet_key
 from airflow_stack.backends.aws import provider as provider_module
 from airflow_stack.backends.aws import stack
 from backends.aws.recorded import Recorded, resolved
@@ -214,8 +213,7 @@ def plain_texts(value: Any) -> Iterator[str]:
 def secret_values(recorded: Recorded) -> set[str]:
     """What was generated, and what the config gives."""
     passwords = {generated_password(name) for name in recorded.of("random:index/randomPassword:RandomPassword")}
-    digests = [hashlib.sha256(name.encode()).digest() for name in recorded.of("random:index/randomBytes:RandomBytes")]
-    keys = {encoded(digest).decode() for digest in digests for encoded in (base64.b64encode, base64.urlsafe_b64encode)}
+    keys = {fernet_key(password) for password in passwords}
     return passwords | keys | {DATABASE_URL.partition("://")[2], BROKER_URL, CLIENT_SECRET}
 
 
@@ -243,6 +241,32 @@ def test_secrets_are_kept_in_secrets_manager(deployed: Recorded) -> None:
     assert any(value in stored_value["secret"] for value in secret_values(deployed) for stored_value in stored.values())
 
 
+def test_a_new_secret_leaves_the_others_known() -> None:
+    """Rule: a preview of ElastiCache knows neither its password nor its address; the database and every other secret
+    are as they were."""
+    version = "aws:secretsmanager/secretVersion:SecretVersion"
+    database = "aws:rds/instance:Instance"
+    before = deploy({})
+    after = deploy(
+        {"broker": {"kind": "elasticache"}}, preview=True, unmade={"airflow-redis-password", "airflow-cache"}
+    )
+    assert "secretString" not in after.of(version)["airflow-broker-url-value"].inputs
+    assert {name: one.inputs for name, one in after.of(version).items() if name != "airflow-broker-url-value"} == {
+        name: one.inputs for name, one in before.of(version).items()
+    }
+    assert after.one(database).inputs == before.one(database).inputs
+
+
+def test_as_long_as_the_database_is_there_no_generated_secret_is_forgotten() -> None:
+    """Rule: a destroy that ends at the protected instance has not yet deleted the Fernet key of its rows."""
+    made = deploy({})
+    generated = {
+        one.name for one in made.resources if one.type.startswith(("random:index/randomP", "random:index/randomB"))
+    }
+    assert "airflow-fernet-key" in generated
+    assert generated <= made.one("airflow-stack:aws:Database").depends_on
+
+
 def test_the_password_is_a_secret_output() -> None:
     """`pulumi stack output` shows it only when asked with --show-secrets."""
     config, given = parsed({})
@@ -267,7 +291,7 @@ def test_the_outputs_are_what_a_user_needs() -> None:
     assert (found["region"], found["cluster"]) == ("eu-central-1", "airflow")
     assert found["services"].keys() == ROLES - {"one-off"}
     assert found["task_definitions"].keys() == found["security_groups"].keys() == ROLES
-    assert found["commands"].keys() == {"airflow", "logs", "password"}
+    assert found["commands"].keys() == {"status", "airflow", "logs", "password"}
     assert found["assign_public_ip"] is True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +78,10 @@ def parsed(raw: dict[str, Any]) -> tuple[StackConfig, Secrets]:
     return parse(raw | given, set(given), STACK)
 
 
-def deploy(raw: dict[str, Any], *, preview: bool = False) -> Recorded:
+def deploy(raw: dict[str, Any], *, preview: bool = False, unmade: Collection[str] = ()) -> Recorded:
     """Run the program's resources for this config."""
     config, given = parsed(raw)
-    return record(lambda: stack.deploy(config, given, PROGRAM, STACK), preview=preview)
+    return record(lambda: stack.deploy(config, given, PROGRAM, STACK), preview=preview, unmade=unmade)
 
 
 def inputs(recorded: Recorded) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,15 +12,6 @@ from backends.aws.whole import deploy
 from airflow_stack.operations.graph.topology import Topology
 from operations.graph.test_docker import pairs, titles
 from operations.graph.variants import AWS, on_aws
-
-
-@pytest.fixture(autouse=True, scope="module")
-def event_loop_for_pulumi() -> Iterator[None]:
-    """Pulumi's mocks take the thread's event loop, which `asyncio.run` of an earlier test has taken away."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    loop.close()
 
 
 @pytest.fixture(params=AWS, scope="module")

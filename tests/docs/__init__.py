@@ -1,0 +1,1 @@
+"""The pages against the program: commands, links, pictures."""
