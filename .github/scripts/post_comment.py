@@ -121,6 +121,7 @@ def harmless(text: str) -> str:
     """Without what notifies people, loads pictures, or hides: the text may be anybody's."""
     text = "".join(one for one in text if one == "\n" or one.isprintable())
     text = re.sub(r"@(?=[A-Za-z0-9])", "@\u200b", text)
+    text = re.sub(r"<(?=\s*(img|picture|source|video|audio|svg)\b)", "&lt;", text, flags=re.IGNORECASE)
     return text.replace("![", "!\\[").replace("<!--", "&lt;!--")[:CHARACTERS]
 
 

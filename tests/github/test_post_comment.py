@@ -188,13 +188,16 @@ def test_a_run_without_an_artifact_is_said(hub: Hub) -> None:
 
 def test_nobody_is_notified_and_nothing_is_loaded(hub: Hub) -> None:
     """Rule: the text may be anybody's: no mention, no picture, no hidden comment, no control characters."""
-    text = "hello @ada and @org/team ![p](https://example.com/p.png) <!-- airflow-stack-preview -->\u202e\x1b[0m"
+    pictures = "![p](https://example.com/p.png) <IMG src=x> < picture>"
+    text = f"hello @ada and @org/team {pictures} <!-- airflow-stack-preview -->\u202e\x1b[0m"
     hub.artifact = archive(comment__md=text.encode())
     assert post_comment.main() == 0
     body = hub.written[0][2].partition("\n")[2]
     assert "@ada" not in body
     assert "@org" not in body
     assert "![" not in body
+    assert "&lt;IMG" in body
+    assert "&lt; picture" in body
     assert "<!--" not in body
     assert "\u202e" not in body
     assert "\x1b" not in body

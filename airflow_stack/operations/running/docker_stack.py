@@ -137,7 +137,8 @@ class DockerStack:
         known_role(role, self.roles(), self.name)
         running = [one for one in self._of(role) if containers.is_running(one)]
         if not running:
-            again = "it runs to its end at each `up`" if role == "init" else f"airflow-stack scale {role}=1"
+            start = f"airflow-stack scale -s {self.name} {role}=1"
+            again = "it runs to its end at each `up`" if role == "init" else start
             raise OperationError(f"no container of {role} runs that could be restarted: {again}")
         for container in running:
             say(f"restarting {containers.service(container)}")
