@@ -21,7 +21,7 @@ down: .venv/runtime
 	@$(BIN)/airflow-stack down --stack $(STACK)
 
 test: check
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev
 	@$(BIN)/ruff check .

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
-CONTAINERS = Path(__file__).parent / "e2e"
+CONTAINERS = "tests/e2e/"
 
 # A busy machine is slow, and no test here is about time.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where pytest runs several processes: one has the containers, for which it mostly waits, and begins at once.
+class OneForContainers(LoadFileScheduling):
+    """Where several processes run tests: one has the containers, for which it mostly waits, and begins at once.
 
     Every other file stays whole as well: what its tests share is made once.
     """
-    items.sort(key=lambda item: not item.path.is_relative_to(CONTAINERS))
-    for item in items:
-        group = "containers" if item.path.is_relative_to(CONTAINERS) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+
+    def _split_scope(self, nodeid: str) -> str:
+        return CONTAINERS if nodeid.startswith(CONTAINERS) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForContainers:
+    return OneForContainers(config, log)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -57,7 +57,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in ours:
         item.add_marker(pytest.mark.docker)
     ordered = sorted(ours, key=lambda item: (_needs_pulumi_stack(item), ORDER.index(item.path.stem)))
-    items[:] = [item for item in items if item not in ours] + ordered
+    # They take longest: where several processes run tests, one begins with them.
+    items[:] = ordered + [item for item in items if item not in ours]
     for item in ours:
         if item.get_closest_marker("engine") and shutil.which("pulumi") is None:
             item.add_marker(pytest.mark.skip(reason="the Pulumi CLI is not on PATH"))
