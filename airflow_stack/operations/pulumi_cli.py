@@ -69,7 +69,10 @@ class PulumiCli:
         return None
 
     def up(self) -> None:
-        """`pulumi up`, its progress on the screen. Raises OperationError when it fails."""
+        """`pulumi up` of a stack of this machine, its progress on the screen. Raises OperationError when it fails."""
+        # The program's environment holds the SDK for AWS too, whose provider, hundreds of MB, Pulumi would fetch first.
+        # The two that a stack of this machine needs are there: `missing_plugin` has seen to it.
+        self.environment["PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION"] = "true"
         self._select()
         self._run(["up", "--yes", "--skip-preview", *self._stack_options()], "pulumi up")
 
