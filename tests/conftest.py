@@ -11,6 +11,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 CONTAINERS = "tests/e2e/"
+# It has no part in the shared stack, and comes last: then the engine is there, and the images.
+APART = "tests/e2e/test_rehearsal.py"
 
 # A busy machine is slow, and no test here is about time.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,7 +26,8 @@ class OneForContainers(LoadFileScheduling):
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return CONTAINERS if nodeid.startswith(CONTAINERS) else super()._split_scope(nodeid)
+        with_the_others = nodeid.startswith(CONTAINERS) and not nodeid.startswith(APART)
+        return CONTAINERS if with_the_others else super()._split_scope(nodeid)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForContainers:

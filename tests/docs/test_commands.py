@@ -110,9 +110,10 @@ def test_it_runs(text: str, untouched: Path, tmp_path: Path) -> None:
 
 def shell(text: str, program: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """As a person types it, who answers with a secret where one is asked for."""
+    # With a second line bash stays, whom the completion looks for among its ancestors.
     return subprocess.run(
-        ["bash", "-c", text], cwd=program, env=environment, input=f"{SECRET}\n", capture_output=True, text=True,
-        check=False, timeout=300,
+        ["bash", "-c", f"{text}\nexit"], cwd=program, env=environment, input=f"{SECRET}\n", capture_output=True,
+        text=True, check=False, timeout=300,
     )  # fmt: skip
 
 

@@ -32,12 +32,13 @@ ORDER = (
     "test_faults",
     "test_secrets",
     "test_registry",
-    "test_rehearsal",
     "test_choices",
     "test_pulumi",
     "test_config_changes",
     "test_pulumi_life",
 )
+# It has no part in that life, and comes last of all tests.
+APART = "test_rehearsal"
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -56,9 +57,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.is_relative_to(here)]
     for item in ours:
         item.add_marker(pytest.mark.docker)
-    ordered = sorted(ours, key=lambda item: (_needs_pulumi_stack(item), ORDER.index(item.path.stem)))
+    ordered = sorted(ours, key=lambda item: (_needs_pulumi_stack(item), (*ORDER, APART).index(item.path.stem)))
     # They take longest: where several processes run tests, one begins with them.
-    items[:] = ordered + [item for item in items if item not in ours]
+    apart = [item for item in ordered if item.path.stem == APART]
+    items[:] = [item for item in ordered if item not in apart] + [item for item in items if item not in ours] + apart
     for item in ours:
         if item.get_closest_marker("engine") and shutil.which("pulumi") is None:
             item.add_marker(pytest.mark.skip(reason="the Pulumi CLI is not on PATH"))

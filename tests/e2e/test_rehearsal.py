@@ -29,6 +29,7 @@ PROVED_BY_REDIS = (
     "the migration ran once",
     "20 tasks came by Redis over TLS to 2 workers, and all succeeded",
     "the workers went 0 → 2 → 0; each set its protection",
+    "lines of the scheduler's log are in S3, by way of a log router and Firehose, with the columns that Athena reads",
     "no task is left in Redis, which answers nobody without the password, and nobody without TLS",
 )
 
@@ -55,11 +56,12 @@ def test_prod_is_rehearsed_and_nothing_is_left(session: Session, tmp_path: Path)
 def test_redis_carries_the_tasks_over_tls_and_with_its_password(session: Session, tmp_path: Path) -> None:
     """Rule: ElastiCache's URL is one that Celery can use: TLS that is checked, the password, and nothing left behind.
 
-    What does not depend on the broker, the test above has seen.
+    The services' logs go by the log router here: each line is in S3, of a worker that is gone too. What does not depend
+    on the broker or on that, the test above has seen.
     """
     program = Stack(session, tmp_path).program
     config = yaml.safe_load((program / "Pulumi.prod.yaml").read_text())["config"]
-    config["airflow-stack:target"]["name"] = f"e{os.getpid()}"
+    config["airflow-stack:target"] |= {"name": f"e{os.getpid()}", "logs": {"firelens": True}}
     config["airflow-stack:broker"] = {"kind": "elasticache"}
     (program / "Pulumi.cache.yaml").write_text(yaml.safe_dump({"config": config}))
     said: list[str] = []

@@ -1,0 +1,1 @@
+"""The rehearsal, as far as it needs no container."""
