@@ -41,7 +41,7 @@ class Autoscaler:
     peak: int = 0
     spared: int = 0
     """How often a protected worker was left alone."""
-    stopped: list[tuple[str, int]] = field(default_factory=list)
+    stopped: list[tuple[Task, int]] = field(default_factory=list)
     """Workers that were stopped, with their exit codes."""
 
     def __post_init__(self) -> None:
@@ -100,7 +100,7 @@ class Autoscaler:
                 continue
             self.workers.remove(worker)
             self.runner.stop(worker)
-            self.stopped.append((worker.id, worker.wait(10)))
+            self.stopped.append((worker, worker.wait(10)))
 
 
 def wait_for(what: str, holds: Callable[[], bool], timeout: float, failing: Callable[[], Exception | None]) -> None:

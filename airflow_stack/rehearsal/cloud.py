@@ -129,6 +129,20 @@ def _queue(new: New) -> dict[str, Any]:
     }
 
 
+def _delivery_stream(new: New) -> dict[str, Any]:
+    """moto delivers at once and plain, below its own date and hour: it knows no buffer, no gzip, no timestamps."""
+    to = new.inputs["extendedS3Configuration"]
+    arn = new.mocks.cloud.client("firehose").create_delivery_stream(
+        DeliveryStreamName=new.inputs["name"],
+        ExtendedS3DestinationConfiguration={
+            "BucketARN": to["bucketArn"],
+            "RoleARN": to["roleArn"],
+            "Prefix": to["prefix"].partition("!{")[0],
+        },
+    )["DeliveryStreamARN"]
+    return {"id": arn, "arn": arn}
+
+
 def _secret(new: New) -> dict[str, Any]:
     full = new.inputs.get("name") or f"{new.inputs['namePrefix']}{secrets.token_hex(4)}"
     arn = new.mocks.cloud.client("secretsmanager").create_secret(Name=full)["ARN"]
@@ -186,6 +200,7 @@ def _dynamic(new: New) -> dict[str, Any]:
 _REAL: dict[str, Callable[[New], dict[str, Any]]] = {
     "aws:s3/bucket:Bucket": _bucket,
     "aws:sqs/queue:Queue": _queue,
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": _delivery_stream,
     "aws:secretsmanager/secret:Secret": _secret,
     "aws:secretsmanager/secretVersion:SecretVersion": _secret_version,
     "aws:ecs/cluster:Cluster": _cluster,

@@ -13,7 +13,10 @@ from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.image_build import Say
 
 ARCHITECTURES = {"aarch64": "ARM64", "arm64": "ARM64"}
-STAND_INS = {"cloudwatch-agent": ["python3", "/opt/airflow-stack/statsd.py"]}
+STAND_INS = {
+    "cloudwatch-agent": ["python3", "/opt/airflow-stack/statsd.py"],
+    "log-router": ["/home/airflow/moto/bin/python", "/opt/airflow-stack/firelens.py"],
+}
 
 
 def prepare(
@@ -52,6 +55,10 @@ def prepare(
     if target.metrics.statsd and not _can_pull(side_containers.side_image(config, side_containers.AGENT)):
         say("CloudWatch's agent can't be pulled: a stand-in receives statsd in its place")
         stand_ins["cloudwatch-agent"] = (images["project"].tag, STAND_INS["cloudwatch-agent"])
+    if target.logs.firelens:
+        # Pulled or not: Fluent Bit speaks to Firehose by TLS alone, and moto has none.
+        say("Fluent Bit can't send to moto: a stand-in routes the services' logs in its place")
+        stand_ins["log-router"] = (images["moto"].tag, STAND_INS["log-router"])
     return config, images, stand_ins
 
 

@@ -48,8 +48,11 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
         running: list[Task] = []
         agent = EcsAgent(stage.gateway, lambda _: len(running))
         runner = Runner(
-            client(), stage.cloud, name, exports["task_definitions"], f"http://{name}-moto:5000", agent.url, stand_ins,
-            {program / IMAGE / "dag.py": DAG, program / IMAGE / "statsd.py": "/opt/airflow-stack/statsd.py"},
+            client(), stage.cloud, name, exports["task_definitions"], f"http://{name}-moto:5000", agent.url,
+            exports["cluster"], stand_ins,
+            {program / IMAGE / "dag.py": DAG} | {
+                program / IMAGE / name: f"/opt/airflow-stack/{name}" for name in ("firelens.py", "statsd.py")
+            },
             {"AIRFLOW_STACK_PUBLISH_SECONDS": PUBLISH_SECONDS, "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5"},
         )  # fmt: skip
         scene = Scene(config, describe(config), exports, stage, runner, agent, running, images, say)

@@ -13,6 +13,7 @@ from airflow_stack.backends.images import Image
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.image_build import Say
+from airflow_stack.rehearsal import service_logs
 from airflow_stack.rehearsal.agent import EcsAgent
 from airflow_stack.rehearsal.autoscaler import Autoscaler, wait_for
 from airflow_stack.rehearsal.stage import Stage
@@ -49,6 +50,7 @@ class Scene:
         self._migrate()
         self._scheduler()
         self._twenty_tasks()
+        self._service_logs()
         self._queue()
         return self.proved
 
@@ -58,6 +60,7 @@ class Scene:
         self._migrate()
         self._services()
         self._twenty_tasks()
+        self._service_logs()
         self._logs()
         self._connection()
         self._one_off()
@@ -93,12 +96,14 @@ class Scene:
         self.port = _free_port()
         # The scheduler last: it begins to work at once.
         self.webserver = self.runner.start("webserver", port=self.port)
-        self._healthy(self.webserver, self.runner.start("triggerer"), self.runner.start("scheduler"))
+        triggerer, self.scheduler = self.runner.start("triggerer"), self.runner.start("scheduler")
+        self._healthy(self.webserver, triggerer, self.scheduler)
         self.ui = Ui(f"http://127.0.0.1:{self.port}", self.config.admin.username, self.exports["admin_password"])
         self._proved("webserver, triggerer and scheduler are healthy within their memory; the admin logs in")
 
     def _scheduler(self) -> None:
-        self._healthy(self.runner.start("scheduler"))
+        self.scheduler = self.runner.start("scheduler")
+        self._healthy(self.scheduler)
         self._proved("the scheduler is healthy within its memory")
 
     def _twenty_tasks(self) -> None:
@@ -120,10 +125,30 @@ class Scene:
         if not protected or not all(said[0] and not said[-1] for said in protected.values()):
             raise OperationError(f"a worker did not set and clear its protection: {protected}")
         if any(code != 0 for _, code in scaler.stopped):
-            raise OperationError(f"a worker did not end well: {scaler.stopped}")
+            raise OperationError(f"a worker did not end well: {[(task.id, code) for task, code in scaler.stopped]}")
+        self.gone = [task for task, _ in scaler.stopped]
         self._proved(
             f"by the published metric the workers went 0 → {scaler.peak} → 0; each set its protection with its first"
             " task and cleared it after its last; none was stopped with a task"
+        )
+
+    def _service_logs(self) -> None:
+        """The way of FireLens, where config asks for it. What the containers have written is known from Docker."""
+        if not self.config.aws.logs.firelens:
+            return
+        # Those of workers that are gone: nobody could send them later.
+        tasks = [self.scheduler, *self.gone]
+        written = {task.id: task.lines() for task in tasks}
+
+        def is_there() -> bool:
+            found = service_logs.records(self.stage.cloud, self.exports["bucket"])
+            return not any(service_logs.missing(written[task.id], found, task.id, task.role) for task in tasks)
+
+        self.say("waiting until the services' logs are in S3")
+        wait_for("the services' logs are in S3", is_there, 60, self.scheduler.router_failure)
+        self._proved(
+            f"all {len(written[self.scheduler.id])} lines of the scheduler's log are in S3, by way of a log router and"
+            f" Firehose, with the columns that Athena reads; so are those of {len(self.gone)} workers that are gone"
         )
 
     def _logs(self) -> None:

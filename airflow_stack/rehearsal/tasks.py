@@ -18,12 +18,15 @@ from docker.models.containers import Container
 from docker.types import Healthcheck
 
 from airflow_stack.errors import OperationError
-from airflow_stack.rehearsal.cloud import KEYS, Cloud
+from airflow_stack.rehearsal import firelens
+from airflow_stack.rehearsal.cloud import ACCOUNT, KEYS, Cloud
 
 LABEL = "airflow-stack.rehearsal"
 # In each container, where a server of the rehearsal has a certificate that nobody has signed.
 CERTIFICATE = "/opt/airflow-stack-rehearsal.pem"
 NANOSECONDS = 1_000_000_000
+# Seconds for the log router to deliver what it still has.
+ROUTER_STOP = 15
 
 
 @dataclass
@@ -35,6 +38,8 @@ class Task:
     main: Container
     stop_timeout: int
     beside: list[Container] = field(default_factory=list)
+    router: Container | None = None
+    """Takes the lines of the others, and has an address of its own: Docker's daemon sends them, not the containers."""
 
     def state(self) -> dict[str, Any]:
         """Docker's word on the main container."""
@@ -49,12 +54,25 @@ class Task:
     @property
     def address(self) -> str:
         """Of the task in the rehearsal's network."""
-        self.main.reload()
-        return str(next(iter(self.main.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
+        return _address(self.main)
 
     def log(self, lines: int = 15) -> str:
         """The main container's last lines."""
         return self.main.logs(tail=lines).decode(errors="replace")
+
+    def router_failure(self) -> OperationError | None:
+        """Why no more lines come by the log router."""
+        if not self.router:
+            return OperationError(f"{self.id} has no log router")
+        self.router.reload()
+        if self.router.status == "running":
+            return None
+        said = self.router.logs(tail=15).decode(errors="replace")
+        return OperationError(f"the log router of {self.id} has ended:\n{said}")
+
+    def lines(self) -> list[str]:
+        """All that the main container has written until now."""
+        return self.main.logs().decode(errors="replace").split("\n")
 
     def wait(self, timeout: float) -> int:
         """Exit code of the main container. Raises OperationError where it takes longer than ``timeout`` seconds."""
@@ -79,6 +97,8 @@ class Runner:
     endpoint: str
     """moto, as containers reach it."""
     agent_url: str
+    cluster: str
+    """Name of ECS's cluster."""
     stand_ins: Mapping[str, tuple[str, list[str]]]
     """Image and command of the side containers whose own image this machine does not have, by container name."""
     mounts: Mapping[Path, str] = field(default_factory=dict)
@@ -93,14 +113,17 @@ class Runner:
         """Start a task of a role; ``command`` overrides the definition's, as RunTask does."""
         definition = self.cloud.client("ecs").describe_task_definition(taskDefinition=self.definitions[role])
         definition = definition["taskDefinition"]
-        main, *beside = sorted(definition["containerDefinitions"], key=lambda one: not one.get("essential", True))
+        containers = sorted(definition["containerDefinitions"], key=lambda one: not one.get("essential", True))
+        main, *beside = [one for one in containers if "firelensConfiguration" not in one]
         task_id = f"{role}-{next(self._numbers)}"
-        container = self._create(task_id, main, int(definition["memory"]), command, port)
-        task = Task(task_id, role, container, int(main.get("stopTimeout", 30)))
         try:
+            router = self._router(task_id, definition)
+            container = self._create(task_id, task_id, main, int(definition["memory"]), command, port, router=router)
+            task = Task(task_id, role, container, int(main.get("stopTimeout", 30)), router=router)
             container.start()
             for side in beside:
-                helper = self._create(f"{task_id}-{side['name']}", side, 0, None, None, owner=container)
+                name = f"{task_id}-{side['name']}"
+                helper = self._create(name, task_id, side, owner=container, router=router)
                 task.beside.append(helper)
                 helper.start()
         except APIError as error:
@@ -113,16 +136,36 @@ class Runner:
         task.main.stop(timeout=task.stop_timeout)
         for container in task.beside:
             container.stop(timeout=2)
+        if task.router:
+            task.router.stop(timeout=ROUTER_STOP)
         return time.monotonic() - started
+
+    def _router(self, task: str, definition: Mapping[str, Any]) -> Container | None:
+        """The task's log router, started before all others, where it has one."""
+        containers = definition["containerDefinitions"]
+        for one in containers:
+            if "firelensConfiguration" in one:
+                metadata = {
+                    "ecs_cluster": self.cluster,
+                    "ecs_task_arn": f"arn:aws:ecs:{self.cloud.region}:{ACCOUNT}:task/{self.cluster}/{task}",
+                    "ecs_task_definition": f"{definition['family']}:{definition['revision']}",
+                }
+                configured = firelens.configured(one, containers, metadata)
+                router = self._create(f"{task}-{one['name']}", task, configured)
+                router.start()
+                return router
+        return None
 
     def _create(
         self,
         name: str,
+        task: str,
         definition: Mapping[str, Any],
-        memory: int,
-        command: list[str] | None,
-        port: int | None,
+        memory: int = 0,
+        command: list[str] | None = None,
+        port: int | None = None,
         owner: Container | None = None,
+        router: Container | None = None,
     ) -> Container:
         image, words = definition["image"], definition.get("command") or None
         if definition["name"] in self.stand_ins:
@@ -152,6 +195,8 @@ class Runner:
                 retries=check["retries"],
                 start_period=check["startPeriod"] * NANOSECONDS,
             )
+        if router and firelens.is_routed(definition):
+            options["log_config"] = firelens.log_config(definition["name"], task, _address(router))
         if port:
             options["ports"] = {f"{definition['portMappings'][0]['containerPort']}/tcp": ("127.0.0.1", port)}
         container = self.docker.containers.create(
@@ -179,6 +224,12 @@ class Runner:
             version = {"VersionId": rest[2]} if len(rest) == 3 and rest[2] else {}
             values[entry["name"]] = client.get_secret_value(SecretId=":".join(arn), **version)["SecretString"]
         return values
+
+
+def _address(container: Container) -> str:
+    """In the rehearsal's network, which is its only one."""
+    container.reload()
+    return str(next(iter(container.attrs["NetworkSettings"]["Networks"].values()))["IPAddress"])
 
 
 def _archive(path: str, content: bytes) -> bytes:
