@@ -14,10 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import pytest
-
 # pip's own: the image of the rehearsal has the library, and these tests need no more of it.
-from pip._vendor import msgpack
+import msgpack
+import pytest
 
 STAND_IN = Path(__file__).parents[2] / "images" / "rehearsal" / "firelens.py"
 TAG = "scheduler-firelens-scheduler-1"
