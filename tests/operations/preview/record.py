@@ -25,7 +25,8 @@ READ = ("resourcePreEvent", "diagnosticEvent", "policyEvent", "summaryEvent")
 def reduced(stream: str, *, inputs: bool, program: Path) -> str:
     """The events that the preview reads, and what it reads of them."""
     lines = []
-    for line in stream.replace(str(program), "/program").splitlines():
+    anywhere = stream.replace(str(program), "/program").replace(str(ROOT), "/home/you/airflow-stack")
+    for line in anywhere.splitlines():
         event = json.loads(line) if line.startswith("{") else {}
         kind = next((kind for kind in READ if kind in event), None)
         if kind is None or (kind == "diagnosticEvent" and event[kind]["severity"] != "error"):
