@@ -110,7 +110,7 @@ def comment_of(github: GitHub, run: dict[str, Any]) -> str | None:
                 raise BadArtifactError(f"the artifact is not one {FILE} of at most {BYTES} bytes")
             with files.open(member) as file:
                 text = file.read(BYTES + 1).decode("utf-8")
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, ValueError, RuntimeError):  # RuntimeError: encrypted, or packed in an unknown way
         raise BadArtifactError("the artifact can't be read as one file of UTF-8 text") from None
     if len(text) > CHARACTERS:
         raise BadArtifactError(f"the comment is longer than {CHARACTERS} characters")

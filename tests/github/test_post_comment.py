@@ -47,6 +47,16 @@ def archive(**files: bytes) -> bytes:
     return buffer.getvalue()
 
 
+def marked(place: int, old: int, new: int) -> bytes:
+    """An archive whose entry says something else at this place of its record in the directory, which is read first."""
+    data = bytearray(archive(comment__md=b"x"))
+    at = data.index(b"PK\x01\x02") + place
+    assert data[at] == old
+    data[at] = new
+    data[data.index(b"PK\x03\x04") + place - 2] = new
+    return bytes(data)
+
+
 def pull(number: int, sha: str = SHA, repository: str = "somebody/airflow-stack") -> dict[str, Any]:
     return {"number": number, "head": {"sha": sha, "repo": {"full_name": repository}}}
 
@@ -166,9 +176,21 @@ def test_nothing_is_said_where_the_head_is_another(hub: Hub, pulls: list[dict[st
         archive(comment__md=b"x" * 70_000),
         archive(comment__md=b"\0" * 50_000_000),
         b"x" * 1_000_000,
+        marked(8, 0, 1),
+        marked(10, 8, 99),
     ],
-    ids=["no zip", "another file", "two files", "no text", "too long", "a bomb", "too large"],
-)
+    ids=[
+        "no zip",
+        "another file",
+        "two files",
+        "no text",
+        "too long",
+        "a bomb",
+        "too large",
+        "encrypted",
+        "packed in an unknown way",
+    ],
+)  # fmt: skip
 def test_an_artifact_that_the_preview_did_not_make_is_refused(
     hub: Hub, artifact: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:

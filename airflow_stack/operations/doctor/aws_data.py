@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_stack.config import StackConfig
-from airflow_stack.operations.aws_client import client
+from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
 
 # Share of the database's storage, and days of a certificate, below which it is worth a word.
@@ -16,17 +14,8 @@ LEAST_FREE = 0.1
 CERTIFICATE_DAYS = 21
 
 
-@dataclass(frozen=True)
-class Data:
+class Data(AwsPart):
     """Alarms, queues, database, secrets and certificate of one stack."""
-
-    name: str
-    config: StackConfig
-    known: dict[str, Any]
-    """AwsOutputs, by the names of its fields."""
-
-    def _client(self, service: str) -> Any:
-        return client(service, self.known["region"])
 
     def alarms(self) -> Iterator[Finding]:
         """Those of this stack that are in alarm."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_stack.config import StackConfig
-from airflow_stack.operations.aws_client import client
+from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, warning
 
 # Tasks that have stopped are known to ECS for an hour; so many of them are told, and asked for in one call.
@@ -20,17 +18,8 @@ MEANT = ("Scaling activity initiated by", "Essential container in task exited", 
 FULL = 90.0
 
 
-@dataclass(frozen=True)
-class Services:
+class Services(AwsPart):
     """The services of one stack."""
-
-    name: str
-    config: StackConfig
-    known: dict[str, Any]
-    """AwsOutputs, by the names of its fields."""
-
-    def _client(self, service: str) -> Any:
-        return client(service, self.known["region"])
 
     def _services(self) -> dict[str, Any]:
         """By role."""

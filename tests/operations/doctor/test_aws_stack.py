@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from airflow_stack.config import read_stack_file
-from airflow_stack.operations.doctor import aws_data, aws_services, aws_stack
+from airflow_stack.operations.doctor import aws_part, aws_stack
 from airflow_stack.operations.doctor.finding import Finding, State
 from airflow_stack.operations.running.aws_stack import AwsStack
 
@@ -84,8 +84,7 @@ def manifest() -> str:
 
 @pytest.fixture
 def account(program: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    for module in (aws_data, aws_services):
-        monkeypatch.setattr(module, "client", client)
+    monkeypatch.setattr(aws_part, "client", client)
     with mock_aws():
         yield Account(program)
 
@@ -103,8 +102,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, service: str, **given: Any) -> None
     def made(name: str, region: str) -> Any:
         return Answering(client(name, region)) if name == service else client(name, region)
 
-    for module in (aws_data, aws_services):
-        monkeypatch.setattr(module, "client", made)
+    monkeypatch.setattr(aws_part, "client", made)
 
 
 def service(role: str, *deployments: dict[str, Any]) -> dict[str, Any]:
