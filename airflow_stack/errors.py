@@ -10,3 +10,10 @@ class StackError(Exception):
 
 class OperationError(StackError):
     """Something that the machine, Docker or Pulumi does not allow or have."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, of a cancelled job: it ends a command as Ctrl-C does, which cleans up behind itself.
+
+    A terminal sends Ctrl-C to the commands that were started as well; of this signal they know nothing.
+    """

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 import typer
 
 from airflow_stack.cli import backup, compare, dags, describe, doctor, entries, lifecycle, operate, preview
 from airflow_stack.cli.app import app
-from airflow_stack.errors import StackError
+from airflow_stack.errors import StackError, Terminated
 
 # Importing a group of commands registers it.
 __all__ = [
@@ -17,9 +19,14 @@ __all__ = [
 
 
 def main() -> None:
-    """Run the command line. A bad config ends with exit code 2, everything else that went wrong with 1."""
+    """Run the command line. A bad config ends with exit code 2, an interrupt with 130, every other failure with 1."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app(prog_name="airflow-stack")
     except StackError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python's signature
+    raise Terminated

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import Annotated
 
@@ -18,11 +17,6 @@ ROLES = (
 # Options of the command that follows are that command's, --help too.
 COMMAND_FOLLOWS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 INTERRUPTED = 130
-
-
-def _end_on_sigterm() -> None:
-    """A scheduler of jobs that gives up ends the command in its container too, as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _roles(incomplete: str) -> list[str]:
@@ -122,11 +116,7 @@ def airflow(
     """
     from airflow_stack.operations.running import find
 
-    _end_on_sigterm()
-    try:
-        sys.exit(find(cwd, stack).relay(["airflow", *(arguments or ())], say))
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    sys.exit(find(cwd, stack).relay(["airflow", *(arguments or ())], say))
 
 
 @app.command(context_settings=COMMAND_FOLLOWS)
@@ -148,7 +138,6 @@ def run(
     """
     from airflow_stack.operations.running import find
 
-    _end_on_sigterm()
     try:
         sys.exit(find(cwd, stack).run(command, cpu, memory, say))
     except KeyboardInterrupt:

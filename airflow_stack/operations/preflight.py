@@ -46,7 +46,7 @@ def check(config: StackConfig, given: Collection[str], plan: Plan, machine: Mach
         *disk_problems(plan, machine),
     ]
     if problems:
-        raise OperationError("\n".join(["nothing was created:", *problems]))
+        raise OperationError("\n".join(["no container, network or volume was created:", *problems]))
 
 
 def folder_problems(machine: Machine, stack: str) -> list[str]:

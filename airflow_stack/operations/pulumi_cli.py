@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.config.errors import NAMESPACE
-from airflow_stack.errors import OperationError
+from airflow_stack.errors import OperationError, Terminated
 from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.tools import find
 
@@ -183,9 +184,11 @@ class PulumiCli:
         ) as process:
             try:
                 _, stderr = process.communicate()
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as interrupt:
                 # Ctrl-C reaches Pulumi too, which finishes what it is creating and releases its lock; killed before
                 # that, as subprocess.run would, it leaves both. A second Ctrl-C ends this wait.
+                if isinstance(interrupt, Terminated):
+                    process.send_signal(signal.SIGINT)
                 process.wait()
                 raise OperationError(
                     f"{what} was interrupted.\nRun the same command again: it finishes what this one has begun."

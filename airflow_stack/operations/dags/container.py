@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 from docker.errors import APIError, DockerException, NotFound
@@ -48,7 +46,6 @@ def answer(
     found: dict[str, Any] | None = None
     tail: list[str] = []
     with (
-        _interruptible(),
         _given(subject, request, entries) as given,
         _container(subject, program, given, memory, network=network) as container,
     ):
@@ -135,20 +132,6 @@ def _lines(container: Container) -> Iterator[str]:
             yield line.decode(errors="replace").rstrip("\r")
     if rest:
         yield rest.decode(errors="replace")
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """A SIGTERM ends the command as Ctrl-C does: by an exception, so that the container goes too."""
-
-    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python's signature
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _without_result(program: str, state: Mapping[str, Any], memory: int, tail: list[str]) -> str:

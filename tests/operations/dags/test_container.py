@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_stack.backends.images import Image
-from airflow_stack.errors import OperationError
+from airflow_stack.errors import OperationError, Terminated
 from airflow_stack.operations.dags import container
 from airflow_stack.operations.dags.entries import Entries
 from airflow_stack.operations.dags.subject import Subject
@@ -112,7 +112,7 @@ def test_secrets_are_in_files(monkeypatch: pytest.MonkeyPatch, tried: Subject) -
     assert list((tried.program / ".airflow-stack").iterdir()) == []
 
 
-@pytest.mark.parametrize("failure", [KeyboardInterrupt(), SystemExit(143)])
+@pytest.mark.parametrize("failure", [KeyboardInterrupt(), Terminated()])
 def test_an_interrupt_takes_all_along(monkeypatch: pytest.MonkeyPatch, tried: Subject, failure: BaseException) -> None:
     """Rule: container and given files go with the command that waits for them."""
     engine = Engine([])
