@@ -7,7 +7,9 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from queue import SimpleQueue
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 from docker.errors import APIError, BuildError, ImageNotFound
 
@@ -32,11 +34,38 @@ def missing(plan: Plan) -> list[Image]:
 
 
 def ensure(plan: Plan, machine: Machine, say: Say) -> None:
-    """Build what is missing, base first, and say each step."""
+    """Build what is missing, side by side, since packages are mostly waited for; say each step.
+
+    Raises OperationError for the first that can't be built; the other builds end with this process.
+    """
     images = missing(plan)
-    for number, image in enumerate(images, 1):
-        say(f"image {number} of {len(images)}: {image.tag}")
-        build(image, machine.program, say)
+    if not images:
+        return
+    say(f"images to build: {', '.join(image.name for image in images)}")
+    if any("DEBIAN" in image.args for one in images for image in (one, one.base) if image) and not exists(DEBIAN_ROOT):
+        _debian_root(machine.program, say)
+    # What the builds have to say comes here, since Pulumi's log is the main thread's.
+    told: SimpleQueue[str | Image | Exception] = SimpleQueue()
+
+    def work(image: Image) -> None:
+        try:
+            build(image, machine.program, told.put)
+        except Exception as error:
+            told.put(error)
+        else:
+            told.put(image)
+
+    for image in images:
+        Thread(target=work, args=(image,), daemon=True).start()
+    done = 0
+    while done < len(images):
+        word = told.get()
+        if isinstance(word, Exception):
+            raise word
+        if isinstance(word, Image):
+            done += 1
+            word = f"image {done} of {len(images)}: {word.tag}"
+        say(word)
 
 
 def build(image: Image, program: Path, say: Say, platform: str | None = None) -> None:
