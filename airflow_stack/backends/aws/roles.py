@@ -70,11 +70,12 @@ class Roles(pulumi.ComponentResource):
         self.execution_arns, self.task_arns, self.task_names, self.policies = {}, {}, {}, []
         trusted = pulumi.Output.from_input(used.cluster_arn).apply(lambda arn: document(trust(arn)))
         for role in roles(deployment).values():
-            arns = used.of(role.name, role.secrets)
             starter = self._role(role.name, "execution", f"ECS starts {role.name} tasks", trusted)
-            self._policy(role.name, "execution", starter, arns.apply(lambda known: document(*execution(config, known))))
+            reads = used.of(role.name, role.secrets).apply(lambda known: document(*execution(config, known)))
+            self._policy(role.name, "execution", starter, reads)
             runner = self._role(role.name, "task", f"What runs in {role.name} tasks", trusted)
-            self._policy(role.name, "task", runner, self._task_policy(role.name, arns))
+            # ECS alone reads the secrets: of a new one, a preview shows no change here.
+            self._policy(role.name, "task", runner, self._task_policy(role.name, used.of(role.name, ())))
             self.execution_arns[role.name] = starter.arn
             self.task_arns[role.name] = runner.arn
             self.task_names[role.name] = runner.name

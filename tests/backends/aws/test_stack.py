@@ -257,6 +257,18 @@ def test_a_new_secret_leaves_the_others_known() -> None:
     assert after.one(database).inputs == before.one(database).inputs
 
 
+def test_a_new_secret_changes_only_the_policies_that_name_it() -> None:
+    """Rule: a preview of a new secret, whose ARN nobody knows yet, shows no policy as updated that does not read it."""
+    after = deploy(
+        {"broker": {"kind": "elasticache"}},
+        preview=True,
+        unmade={"airflow-redis-password", "airflow-cache", "airflow-broker-url"},
+    )
+    policies = after.of("aws:iam/rolePolicy:RolePolicy")
+    unknown = {name for name, one in policies.items() if "policy" not in one.inputs}
+    assert unknown == {name for name in policies if name.endswith("-execution-policy")}
+
+
 def test_as_long_as_the_database_is_there_no_generated_secret_is_forgotten() -> None:
     """Rule: a destroy that ends at the protected instance has not yet deleted the Fernet key of its rows."""
     made = deploy({})
