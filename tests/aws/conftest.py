@@ -11,7 +11,7 @@ import requests
 from moto.server import ThreadedMotoServer
 
 from aws import gaps
-from aws.engine import CREDENTIALS
+from aws.engine import CREDENTIALS, REAL, STAND_IN, has_real_plugin
 from aws.translate.kind import Aws
 
 
@@ -25,6 +25,23 @@ def moto() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        STAND_IN,
+        pytest.param(
+            REAL,
+            marks=pytest.mark.skipif(
+                not has_real_plugin(), reason="pulumi-aws's own plugin is not here: `pulumi plugin install` brings it"
+            ),
+        ),
+    ],
+)
+def plugin(request: pytest.FixtureRequest) -> str:
+    """What plays AWS's provider: our stand-in, and pulumi-aws's own plugin where it is; both speak to moto."""
+    return str(request.param)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,19 @@ import yaml
 TESTS = Path(__file__).parents[1]
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
 CHANGES = ("create", "update", "replace", "delete")
+
+
+STAND_IN, REAL = "stand-in", "real"
+
+
+def own_plugins() -> Path:
+    """Where Pulumi keeps the plugins of whoever runs the tests."""
+    return Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi")) / "plugins"
+
+
+def has_real_plugin() -> bool:
+    """Whether pulumi-aws's own plugin is there, in the version of the SDK: Pulumi takes that one or none."""
+    return (own_plugins() / f"resource-aws-v{metadata.version('pulumi-aws')}" / "pulumi-resource-aws").exists()
 
 
 def launcher(directory: Path) -> Path:
@@ -64,23 +78,24 @@ class Engine:
     endpoint: str | None
     """Of moto; None for a machine that reaches no AWS at all."""
     credentials: Mapping[str, str] = field(default_factory=lambda: CREDENTIALS)
+    plugin: str = STAND_IN
 
     def __post_init__(self) -> None:
         self._own = self.program / ".engine"
         (self._own / "state").mkdir(parents=True, exist_ok=True)
         home = self._own / "home"
         home.mkdir(exist_ok=True)
-        plugins = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi")) / "plugins"
-        if plugins.is_dir() and not (home / "plugins").exists():
-            (home / "plugins").symlink_to(plugins)
-        self._path = launcher(self._own / "bin")
+        if own_plugins().is_dir() and not (home / "plugins").exists():
+            (home / "plugins").symlink_to(own_plugins())
+        if self.plugin == STAND_IN:
+            launcher(self._own / "bin")
 
     def environment(self) -> dict[str, str]:
         dropped = ("PULUMI_", "AIRFLOW_", "AWS_")
         kept = {key: value for key, value in os.environ.items() if not key.startswith(dropped)}
         endpoint = self.endpoint or "http://127.0.0.1:9"  # the port that discards: whoever calls AWS fails at once
         return kept | dict(self.credentials) | {
-            "PATH": f"{self._path}:{os.environ['PATH']}",
+            "PATH": f"{self._own / 'bin'}:{os.environ['PATH']}",
             "AWS_ENDPOINT_URL": endpoint,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": str(self._own / "no-config"),

@@ -1,5 +1,7 @@
 """The whole program on the stack file that the project comes with: its life in moto, under Pulumi's engine.
 
+With the stand-in for AWS's provider, and where pulumi-aws's own plugin is installed, all of it again with that.
+
 The tests are the life of one stack, in their order. `aws.whole` says what is a fake here.
 """
 
@@ -32,7 +34,7 @@ DATA = ("ecr.describe_repositories", "rds.describe_db_instances", "s3.list_bucke
 
 
 @pytest.fixture(scope="module")
-def region(moto: str) -> Iterator[Aws]:
+def region(moto: str, plugin: str) -> Iterator[Aws]:  # noqa: ARG001 - a new one for each plugin
     """An AWS with nothing but the Route 53 zone that the stack file names."""
     requests.post(f"{moto}/moto-api/reset", timeout=10)
     with pytest.MonkeyPatch.context() as patch:
@@ -50,15 +52,15 @@ def before(region: Aws) -> dict[str, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def stack(before: Any, moto: str, tmp_path_factory: pytest.TempPathFactory) -> Whole:  # noqa: ARG001 - counted first
-    engine = whole(tmp_path_factory.mktemp("whole"), moto, CREDENTIALS)
+def stack(before: Any, moto: str, plugin: str, tmp_path_factory: pytest.TempPathFactory) -> Whole:  # noqa: ARG001 - counted first
+    engine = whole(tmp_path_factory.mktemp("whole"), moto, CREDENTIALS, plugin)
     engine.describe(**prod())
     return engine
 
 
-def test_preview_with_neither_credentials_nor_network(tmp_path: Path) -> None:
+def test_preview_with_neither_credentials_nor_network(tmp_path: Path, plugin: str) -> None:
     """A preview of the stack asks nobody: no credentials are there, and nothing listens at the endpoint."""
-    engine = whole(tmp_path, None, {})
+    engine = whole(tmp_path, None, {}, plugin)
     engine.describe(**prod())
     planned = engine.preview()
     assert len(planned) > 100

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from e2e.session import ROOT, copy_project
 
-from aws.engine import Engine
+from aws.engine import STAND_IN, Engine
 
 FAKES = {"registry_push": "push", "run_task": "run_or_fail"}
 FAKE = '''"""A fake of the tests: it writes down what it was asked."""
@@ -54,12 +54,12 @@ class Whole(Engine):
         return [tuple(json.loads(line)) for line in lines]  # type: ignore[misc]
 
 
-def whole(directory: Path, endpoint: str | None, credentials: Mapping[str, str], stack: str = "prod") -> Whole:
+def whole(directory: Path, endpoint: str | None, credentials: Mapping[str, str], plugin: str = STAND_IN) -> Whole:
     """A copy of the project, with its fakes, and an empty stack in it."""
     copy = copy_project(directory / "project")
     for module, name in FAKES.items():
         (copy / "airflow_stack" / "operations" / f"{module}.py").write_text(FAKE.format(name=name))
-    engine = Whole(copy, stack, endpoint, credentials)
+    engine = Whole(copy, "prod", endpoint, credentials, plugin)
     engine.init()
     return engine
 
