@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,31 +16,20 @@ from playwright.sync_api import Browser, sync_playwright
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.tools import apt_install, can_apt_install
+from e2e.order import APART, ORDER
 from e2e.session import ROOT, Session, free_port
 from e2e.stack import Stack, docker
 
-# Whatever uses a running stack comes in the order of that stack's life.
-ORDER = (
-    "test_bad_config",
-    "test_preflight",
-    "test_compose",
-    "test_dags",
-    "test_operate",
-    "test_docs_commands",
-    "test_entries",
-    "test_doctor",
-    "test_backup",
-    "test_ui",
-    "test_faults",
-    "test_secrets",
-    "test_registry",
-    "test_choices",
-    "test_pulumi",
-    "test_config_changes",
-    "test_pulumi_life",
-)
-# It has no part in that life, and comes last of all tests.
-APART = "test_rehearsal"
+# What was lost with a killed container is found by the same means as by default, in less than two and three minutes.
+SOONER = {
+    "scheduler": {
+        "scheduler_zombie_task_threshold": 40,
+        "task_queued_timeout": 45,
+        "task_queued_timeout_check_interval": 10,
+    }
+}
+# Whatever the tests start, from Debian; asked for at once, since only one process can install.
+PACKAGES = {"chromium": "chromium", "docker-registry": "docker-registry"}
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -50,6 +41,18 @@ CHROMIUM_ARGUMENTS = [
     "--disable-sync",
 ]
 engine_tests = pytest.mark.engine
+BUILD = """
+from pathlib import Path
+from airflow_stack.airflow import describe
+from airflow_stack.backends.containers import plan
+from airflow_stack.backends.machine import Machine
+from airflow_stack.config import read_stack_file
+from airflow_stack.operations import image_build, origin
+config = read_stack_file(Path(), "{stack}")[0]
+origin.settle(config, Path(), print)
+machine = Machine.of(config, Path(), "{stack}")
+image_build.ensure(plan(config, describe(config), machine), machine, print)
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -57,9 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ours = [item for item in items if item.path.is_relative_to(here)]
     for item in ours:
         item.add_marker(pytest.mark.docker)
-    ordered = sorted(ours, key=lambda item: (_needs_pulumi_stack(item), (*ORDER, APART).index(item.path.stem)))
-    # They take longest: where several processes run tests, one begins with them.
-    apart = [item for item in ordered if item.path.stem == APART]
+    ordered = sorted(ours, key=lambda item: (_needs_pulumi_stack(item), (*ORDER, *APART).index(item.path.stem)))
+    # The shared stack takes longest: where several processes run tests, one begins with it.
+    apart = [item for item in ordered if item.path.stem in APART]
     items[:] = [item for item in ordered if item not in apart] + [item for item in items if item not in ours] + apart
     for item in ours:
         if item.get_closest_marker("engine") and shutil.which("pulumi") is None:
@@ -72,13 +75,25 @@ def _needs_pulumi_stack(item: pytest.Item) -> bool:
     return "pulumied" in getattr(item, "fixturenames", ()) or parameters.get("running") == "pulumi"
 
 
+@contextmanager
+def one_process(factory: pytest.TempPathFactory, what: str) -> Iterator[None]:
+    """Of all processes that run tests, one at a time."""
+    with (factory.getbasetemp().parent / f"{what}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
-def engine() -> None:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A Docker daemon: `make test` starts one, as `make up` does."""
-    try:
-        ensure_engine(print)
-    except OperationError as error:
-        pytest.skip(str(error))
+    with one_process(tmp_path_factory, "packages"):
+        try:
+            ensure_engine(print)
+        except OperationError as error:
+            pytest.skip(str(error))
+        wanted = [package for package, command in PACKAGES.items() if shutil.which(command) is None]
+        if wanted and can_apt_install():
+            apt_install(*wanted)
 
 
 @pytest.fixture(scope="session")
@@ -98,12 +113,10 @@ def artifacts() -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser(engine: None) -> Iterator[Browser]:  # noqa: ARG001 - with it comes what tests need of Debian
     """Headless Chromium, Debian's."""
     if not CHROMIUM.exists():
-        if not can_apt_install():
-            pytest.skip(f"no {CHROMIUM}: sudo apt-get install chromium")
-        apt_install("chromium")
+        pytest.skip(f"no {CHROMIUM}: sudo apt-get install chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_ARGUMENTS)
         yield chromium
@@ -125,16 +138,25 @@ class Shared:
 @pytest.fixture(scope="session")
 def shared(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     flower = {"enabled": True, "port": free_port()}
-    stack = Stack(session, tmp_path_factory.mktemp("shared"), {"flower": flower})
+    stack = Stack(session, tmp_path_factory.mktemp("shared"), {"flower": flower, "airflow": {"options": SOONER}})
     yield Shared(stack)
     stack.cli("down", "-s", stack.name)
 
 
 @pytest.fixture(scope="session")
-def _composed(shared: Shared) -> None:
-    shared.stack.up(compose=True)
+def _composed(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with one_process(tmp_path_factory, "images"):
+        shared.stack.up(compose=True)
     shared.tool = "compose"
     shared.seen["compose"] = shared.stack.containers()
+
+
+@pytest.fixture(scope="session")
+def images(session: Session, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All that a local stack is made of, built as `up` builds it; the shared stack's process may have done so."""
+    place = Stack(session, tmp_path_factory.mktemp("images"))
+    with one_process(tmp_path_factory, "images"):
+        place.run([place.command()[0], "-c", BUILD.format(stack=place.name)]).check()
 
 
 @pytest.fixture

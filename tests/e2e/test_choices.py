@@ -52,8 +52,8 @@ def gateway() -> str:
 
 
 @pytest.fixture
-def server(_composed: None, session: Session, tmp_path: Path) -> Iterator[Server]:
-    """Made of the stack's own image, which the shared stack has built."""
+def server(images: None, session: Session, tmp_path: Path) -> Iterator[Server]:  # noqa: ARG001 - one of them is run
+    """Made of the image that a stack's own database has."""
     name, port, address = session.new_name(), free_port(), gateway()
     image = docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", "reference=airflow-stack/postgres")
     secret = tmp_path / "superuser"
@@ -71,7 +71,7 @@ def server(_composed: None, session: Session, tmp_path: Path) -> Iterator[Server
 
 
 @pytest.fixture
-def mysql(_composed: None, session: Session, tmp_path: Path) -> Iterator[Server]:
+def mysql(images: None, session: Session, tmp_path: Path) -> Iterator[Server]:  # noqa: ARG001 - it stands on their base
     """MariaDB, which is the MySQL that Debian 12 has. MySQL itself was tried by hand: docs/images.md."""
     base = "airflow-stack/debian:bookworm"
     if not docker("images", "--quiet", base).strip():
@@ -149,6 +149,7 @@ def test_external_mysql(mysql: Server, stack: Stack) -> None:
     assert PASSWORD not in "".join(stack.outputs)
 
 
+@pytest.mark.usefixtures("images")
 def test_hardened_after_the_first_up(stack: Stack) -> None:
     """Rule: hardening takes the bootstrap away and leaves the stack and its data as they were."""
     stack.up(compose=True)

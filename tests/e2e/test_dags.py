@@ -17,6 +17,8 @@ import pytest
 from e2e.session import Session, poll
 from e2e.stack import Stack, docker
 
+pytestmark = pytest.mark.usefixtures("images")
+
 FILES = sorted((Path(__file__).parent / "broken_dags").glob("*.dag"))
 """SEVERITY.KIND.whatever, or ok.whatever. The line of the finding says `# here`, where there is one."""
 
@@ -248,18 +250,3 @@ def test_docker_stopped(place: Stack, command: list[str]) -> None:
     assert result.code == 1
     assert "Docker does not answer" in result.output
     assert "Traceback" not in result.output
-
-
-def test_the_stack_that_is_up_is_asked(composed: Stack) -> None:
-    """Rule: with --running, the names in the stack's database count; the stack stays as it is."""
-    dag = composed.program / "dags" / "asks.py"
-    dag.write_text('from airflow.models import Variable\nDAYS = int(Variable.get("of_the_stack"))  # of a dag\n')
-    command = ["dags", "check", "-s", composed.name, "--slow", "60", "--strict"]
-    composed.api().call("POST", "/variables", {"key": "of_the_stack", "value": "3"})
-    try:
-        assert composed.cli(*command).code == 1
-        composed.cli(*command, "--running").check()
-    finally:
-        dag.unlink()
-        composed.api().call("DELETE", "/variables/of_the_stack")
-    assert left(composed) == []

@@ -213,6 +213,21 @@ def test_an_interrupted_command_ends(composed: Stack, words: list[str]) -> None:
     assert one_offs(composed) == []
 
 
+def test_a_check_of_dags_asks_the_stack_that_is_up(composed: Stack) -> None:
+    """Rule: with --running, the names in the stack's database count; the stack stays as it is."""
+    dag = composed.program / "dags" / "asks.py"
+    dag.write_text('from airflow.models import Variable\nDAYS = int(Variable.get("of_the_stack"))  # of a dag\n')
+    command = ["dags", "check", "-s", composed.name, "--slow", "60", "--strict"]
+    composed.api().call("POST", "/variables", {"key": "of_the_stack", "value": "3"})
+    try:
+        assert composed.cli(*command).code == 1
+        composed.cli(*command, "--running").check()
+    finally:
+        dag.unlink()
+        composed.api().call("DELETE", "/variables/of_the_stack")
+    assert not docker("ps", "--all", "--quiet", "--filter", f"label=airflow-stack.dags={composed.name}").strip()
+
+
 def sleeps(seconds: str) -> bool:
     """Whether such a command runs in any container of this machine."""
     wanted = ["sleep", seconds]

@@ -13,7 +13,6 @@ import yaml
 
 from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.backends.images import UPSTREAM
-from airflow_stack.operations.tools import apt_install, can_apt_install
 from e2e.session import Session, free_port, poll
 from e2e.stack import Stack, docker
 
@@ -24,9 +23,7 @@ UPSTREAM_BASES = {**UPSTREAM, "airflow": VERSIONS["2.10.2"].upstream_image}
 def registry(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a registry on loopback, empty. Docker needs no certificate for one there."""
     if shutil.which("docker-registry") is None:
-        if not can_apt_install():
-            pytest.skip("no docker-registry: sudo apt-get install docker-registry")
-        apt_install("docker-registry")
+        pytest.skip("no docker-registry: sudo apt-get install docker-registry")
     directory = tmp_path_factory.mktemp("registry")
     address = f"127.0.0.1:{free_port()}"
     settings = {
@@ -52,7 +49,7 @@ def _answers(address: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def served(registry: str, shared_images: Path) -> Iterator[str]:
+def served(registry: str, images: None) -> Iterator[str]:  # noqa: ARG001 - they are what it serves
     """The registry, serving a base under each upstream image's name, and nothing of them left in the engine."""
     names = [f"{registry}/{image}" for image in UPSTREAM_BASES.values()]
     for short, name in zip(UPSTREAM_BASES, names, strict=True):
@@ -60,17 +57,9 @@ def served(registry: str, shared_images: Path) -> Iterator[str]:
         docker("tag", base, name)
         docker("push", "--quiet", name)
         docker("rmi", name)
-    assert shared_images
     yield registry
     for name in names:
         subprocess.run(["docker", "rmi", "--force", name], check=False, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def shared_images(_composed: None, shared: object) -> Path:
-    """The stand-ins have been built by the shared stack."""
-    assert shared
-    return Path(__file__)
 
 
 def test_the_stack_comes_up_on_images_from_a_registry(served: str, session: Session, tmp_path: Path) -> None:

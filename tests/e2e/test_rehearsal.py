@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 from airflow_stack.rehearsal import rehearse
@@ -32,6 +33,8 @@ PROVED_BY_REDIS = (
     "lines of the scheduler's log are in S3, by way of a log router and Firehose, with the columns that Athena reads",
     "no task is left in Redis, which answers nobody without the password, and nobody without TLS",
 )
+
+pytestmark = pytest.mark.usefixtures("images")
 
 
 def left(name: str) -> list[str]:

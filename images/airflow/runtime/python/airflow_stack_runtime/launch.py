@@ -55,9 +55,10 @@ def main(arguments: list[str]) -> None:
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import scheduler
+        from airflow_stack_runtime import scheduler, stale_callbacks
 
         scheduler.adapt_sleep()
+        stale_callbacks.ignore()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]
