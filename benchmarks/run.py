@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -30,7 +31,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from contender import BenchmarkError, Contender, compose_command, log
+from contender import BenchmarkError, Contender, compose_command, docker, log
 
 HERE = Path(__file__).resolve().parent
 MANY = 200
@@ -119,6 +120,17 @@ def measure_until_done(contender: Contender, arguments: argparse.Namespace) -> d
                 raise
 
 
+def images(compose_file: Path) -> dict[str, str]:
+    """Return what the quick start runs on: the stack's Airflow image, and what its servers' images are made of."""
+    tags = dict(re.findall(r"image: (airflow-stack/(airflow|postgres|redis):\S+)", compose_file.read_text()))
+    named = {name: tag for tag, name in tags.items()}
+    if named.keys() != {"airflow", "postgres", "redis"}:
+        sys.exit(f"{compose_file} has no Airflow, PostgreSQL and Redis of its own: what the quick start is made of.")
+    label = '{{index .Config.Labels "org.opencontainers.image.base.name"}}'
+    base = {name: docker("inspect", "--format", label, named[name]).strip() for name in ("postgres", "redis")}
+    return {"AIRFLOW_IMAGE": named["airflow"], "POSTGRES_IMAGE": base["postgres"], "REDIS_IMAGE": base["redis"]}
+
+
 def table(results: dict[str, dict[str, list[float]]]) -> str:
     """Return the medians and their ratios as Markdown."""
     ours, theirs = results["stack"], results["quick start"]
@@ -170,7 +182,7 @@ def main() -> None:
             HERE / "quickstart" / "docker-compose.yaml",
             "benchmark-quickstart",
             project / "dags",
-            {"PROJECT_DIR": folder},
+            {"PROJECT_DIR": folder, **images(arguments.compose)},
         )
         stack = Contender(
             "stack", compose, arguments.compose.resolve(), arguments.project, arguments.dags.resolve(), {}

@@ -90,20 +90,23 @@ def name_problems(plan: Plan, stack: str, tool: str) -> list[str]:
 
 
 def volume_problems(plan: Plan, machine: Machine, stack: str, given: Collection[str]) -> list[str]:
-    """A database that another clone of the project has made opens with that one's password, not with a new one."""
+    """A database that another stack has made, here or in another clone, opens with that one's password alone."""
     name = plan.volumes.get("postgres-data")
     if name is None or PASSWORD in given or PASSWORD in secret_files.kept(machine.secrets):
         return []
     try:
-        owner = (client().volumes.get(name).attrs["Labels"] or {}).get(DIRECTORY, "")
+        labels = client().volumes.get(name).attrs["Labels"] or {}
     except NotFound:
         return []
-    shared_state = uses_own_backend() and str(machine.program) not in os.environ.get("PULUMI_BACKEND_URL", "")
-    if owner in ("", str(machine.program)) or shared_state:  # of a shared state, only Pulumi knows what it holds
+    here = str(machine.program)
+    clone, owner = labels.get(DIRECTORY, here), labels.get(STACK, stack)
+    shared_state = uses_own_backend() and here not in os.environ.get("PULUMI_BACKEND_URL", "")
+    if (clone, owner) == (here, stack) or shared_state:  # of a shared state, only Pulumi knows what it holds
         return []
+    whose = f"stack {owner}" if clone == here else f"stack {owner} in {clone}"
     return [
-        f"the volume {name} holds the data of a stack in {owner}, and its secrets are not here.\n"
-        f"  mend: run it there; or bring its secrets: cp -r {owner}/.airflow-stack/{stack}/secrets {machine.secrets};"
+        f"the volume {name} holds the data of {whose}, and its secrets are not here.\n"
+        f"  mend: run it there; or bring its secrets: cp -r {clone}/.airflow-stack/{owner}/secrets {machine.secrets};"
         f" or begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
     ]
 

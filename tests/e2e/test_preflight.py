@@ -10,6 +10,7 @@ import subprocess
 import tarfile
 from collections import namedtuple
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import docker as docker_sdk
@@ -95,23 +96,31 @@ def test_container_name_taken(stack: Stack, foreign_container: str, options: lis
     assert docker("inspect", "--format", "{{.State.Status}}", foreign_container).strip() == "created"
 
 
-@pytest.fixture
-def volume_of_another_clone(stack: Stack) -> Iterator[str]:
-    """A database volume of the stack's name, that a clone in another directory has made."""
+@contextmanager
+def volume_of(stack: Stack, directory: str) -> Iterator[tuple[str, str]]:
+    """A database volume of the stack's name, that another stack has made; and that one's name."""
     name = stack.container("postgres-data")
     owner = stack.session.new_name()  # not the stack's own, and known to the reaper
-    labels = [f"--label=airflow-stack.stack={owner}", "--label=airflow-stack.directory=/home/ada/airflow"]
+    labels = [f"--label=airflow-stack.stack={owner}", f"--label=airflow-stack.directory={directory}"]
     docker("volume", "create", *labels, name)
-    yield name
+    yield name, owner
     docker("volume", "rm", name)
 
 
 @pytest.mark.parametrize("options", TOOLS)
-def test_data_of_another_clone(stack: Stack, volume_of_another_clone: str, options: list[str]) -> None:
+def test_data_of_another_clone(stack: Stack, options: list[str]) -> None:
     """Data whose secrets are in another directory is left alone, and the error names that directory."""
-    result = stack.cli("up", "-s", stack.name, *options)
-    refuses(stack, result, f"the volume {volume_of_another_clone} holds the data of a stack in /home/ada/airflow",
-            f"cp -r /home/ada/airflow/.airflow-stack/{stack.name}/secrets", "target.prefix")  # fmt: skip
+    with volume_of(stack, "/home/ada/airflow") as (volume, owner):
+        result = stack.cli("up", "-s", stack.name, *options)
+        refuses(stack, result, f"the volume {volume} holds the data of stack {owner} in /home/ada/airflow",
+                f"cp -r /home/ada/airflow/.airflow-stack/{owner}/secrets", "target.prefix")  # fmt: skip
+
+
+def test_data_of_another_stack(stack: Stack) -> None:
+    """Rule: two stacks of one directory that were not given different prefixes do not take each other's data."""
+    with volume_of(stack, str(stack.program)) as (volume, owner):
+        result = stack.cli("up", "-s", stack.name, "--compose")
+        refuses(stack, result, f"the volume {volume} holds the data of stack {owner}, and", "target.prefix")
 
 
 @engine_tests
