@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import load
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.compose import compose, render
@@ -21,7 +21,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 def run(monkeypatch: pytest.MonkeyPatch) -> Any:
     """benchmarks/run.py, with an engine that answers with a base for each image."""
     monkeypatch.syspath_prepend(str(BENCHMARKS))
-    module = importlib.import_module("run")
+    module = load(BENCHMARKS / "run.py")
     monkeypatch.setattr(module, "docker", lambda *words: f"base-of-{words[-1]}\n")
     return module
 

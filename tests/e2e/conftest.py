@@ -29,7 +29,7 @@ SOONER = {
     }
 }
 # Whatever the tests start, from Debian; asked for at once, since only one process can install.
-PACKAGES = {"chromium": "chromium", "docker-registry": "docker-registry"}
+PACKAGES = ("chromium", "docker-registry")
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
@@ -91,7 +91,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> None:
             ensure_engine(print)
         except OperationError as error:
             pytest.skip(str(error))
-        wanted = [package for package, command in PACKAGES.items() if shutil.which(command) is None]
+        wanted = [package for package in PACKAGES if shutil.which(package) is None]
         if wanted and can_apt_install():
             apt_install(*wanted)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loading import load
 
 SCRIPT = Path(__file__).parents[2] / ".github" / "scripts" / "post_comment.py"
 SHA = "0a1b2c3d" * 5
@@ -27,16 +27,7 @@ RUN: dict[str, Any] = {
 }
 
 
-def load() -> Any:
-    spec = importlib.util.spec_from_file_location("post_comment", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-post_comment = load()
+post_comment: Any = load(SCRIPT)
 
 
 def archive(**files: bytes) -> bytes:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import importlib.util
 import json
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,6 +15,7 @@ from typing import Any
 # pip's own: the image of the rehearsal has the library, and these tests need no more of it.
 import msgpack
 import pytest
+from loading import load
 
 STAND_IN = Path(__file__).parents[2] / "images" / "rehearsal" / "firelens.py"
 TAG = "scheduler-firelens-scheduler-1"
@@ -33,15 +32,9 @@ METADATA = {"ecs_cluster": "airflow", "ecs_task_arn": "arn:x/scheduler-1", "ecs_
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def stand_in() -> ModuleType:
     """The program as a module."""
-    monkeypatch.setitem(sys.modules, "msgpack", msgpack)
-    spec = importlib.util.spec_from_file_location("firelens_stand_in", STAND_IN)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(STAND_IN)
 
 
 def event_time(time: datetime) -> Any:
