@@ -10,18 +10,33 @@ import yaml
 from airflow_stack.airflow.secrets import DIRECTORY, fingerprint
 from airflow_stack.backends.containers import Container, Plan
 from airflow_stack.backends.images import Image
-from airflow_stack.backends.labels import SECRETS, STACK, container_labels, volume_labels
+from airflow_stack.backends.labels import SECRETS, container_labels, stack_labels
 from airflow_stack.backends.machine import Machine
 
 
-def compose(plan: Plan, machine: Machine, stack: str, contents: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The Compose file as a mapping. ``contents`` are the secret files, whose fingerprints go into labels."""
+def compose(
+    plan: Plan,
+    machine: Machine,
+    stack: str,
+    contents: Mapping[str, str] | None = None,
+    made: Mapping[str, Mapping[str, str]] | None = None,
+) -> dict[str, Any]:
+    """The Compose file as a mapping. ``contents`` are the secret files, whose fingerprints go into labels.
+
+    ``made`` has the labels of the networks and volumes that are there, by name: they keep them. Other ones would have
+    Compose make a network anew, or ask whether to make a volume anew.
+    """
+    made, new = made or {}, stack_labels(stack, machine)
     volumes = {
-        key: {"name": name, "labels": {k: _escaped(v) for k, v in volume_labels(stack, machine.program).items()}}
-        for key, name in plan.volumes.items()
+        key: {"name": name, "labels": _escaped_values(made.get(name, new))} for key, name in plan.volumes.items()
     }
     networks = {
-        key: {"name": network.name, "driver": "bridge", "internal": network.internal, "labels": _stack_label(stack)}
+        key: {
+            "name": network.name,
+            "driver": "bridge",
+            "internal": network.internal,
+            "labels": _escaped_values(made.get(network.name, new)),
+        }
         for key, network in plan.networks.items()
     }
     services = {container.name: _service(container, plan, machine, stack, contents) for container in plan.containers}
@@ -33,14 +48,10 @@ def render(document: Mapping[str, Any]) -> str:
     return yaml.safe_dump(dict(document), sort_keys=False, width=120, allow_unicode=True)
 
 
-def _stack_label(stack: str) -> dict[str, str]:
-    return {STACK: stack}
-
-
 def _service(
     container: Container, plan: Plan, machine: Machine, stack: str, contents: Mapping[str, str] | None
 ) -> dict[str, Any]:
-    labels = container_labels(container, stack, "compose")
+    labels = _escaped_values(container_labels(container, stack, machine, "compose"))
     if contents and container.secrets:
         labels[SECRETS] = fingerprint(container.secrets, contents)
     names = {other.service: other.name for other in plan.containers}
@@ -101,6 +112,10 @@ def _build(image: Image) -> dict[str, Any]:
         "context": _escaped(str(image.context)),
         "args": dict(image.args),
     }
+
+
+def _escaped_values(labels: Mapping[str, str]) -> dict[str, str]:
+    return {key: _escaped(value) for key, value in labels.items()}
 
 
 def _escaped(text: str) -> str:

@@ -114,11 +114,11 @@ class Plan:
 def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     """Everything that the stack consists of on this machine."""
     built = images(config, machine)
-    prefix = f"{config.local.prefix}-" if config.local.prefix else ""
+    outer, inner = network_names(config)
     name = name_prefix(config)
     containers: list[Container] = []
     volumes: dict[str, str] = {}
-    networks = {"airflow": Network(f"{prefix}airflow")}
+    networks = {"airflow": Network(outer)}
     if config.database.kind == "container":
         containers.append(_postgres(config, built["postgres"], name))
         volumes["postgres-data"] = f"{name}postgres-data"
@@ -127,7 +127,7 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
         volumes["redis-data"] = f"{name}redis-data"
     data = tuple(container.service for container in containers)
     if config.docker_socket_proxy.enabled:
-        networks["docker"] = Network(f"{prefix}airflow-docker", internal=True)
+        networks["docker"] = Network(inner, internal=True)
         containers.append(_docker_socket_proxy(config, built["docker-socket-proxy"], name, machine))
     containers.append(_airflow(deployment.init, deployment, config, machine, built["airflow"], name, data))
     for role in deployment.roles:
@@ -163,6 +163,12 @@ def _host(address: str) -> str:
 def name_prefix(config: StackConfig) -> str:
     """What the name of every container and volume starts with; a container's name is its host name as well."""
     return f"{config.local.prefix}-af-" if config.local.prefix else "af-"
+
+
+def network_names(config: StackConfig) -> tuple[str, str]:
+    """Of the network of all containers, and of the one in which Docker is reached."""
+    prefix = f"{config.local.prefix}-" if config.local.prefix else ""
+    return f"{prefix}airflow", f"{prefix}airflow-docker"
 
 
 def servers(config: StackConfig) -> dict[str, str]:

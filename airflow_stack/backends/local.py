@@ -12,7 +12,7 @@ from airflow_stack.airflow.secrets import DIRECTORY, fingerprint, recipes
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import Container, Plan, servers
 from airflow_stack.backends.generated import file_content, secret_values
-from airflow_stack.backends.labels import SECRETS, STACK, container_labels, volume_labels
+from airflow_stack.backends.labels import SECRETS, container_labels, stack_labels
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.outputs import StackOutputs
@@ -61,15 +61,16 @@ class LocalStack(pulumi.ComponentResource):
 
     def __init__(self, name: str, plan: Plan, machine: Machine, stack: str, secrets: StackSecrets) -> None:
         super().__init__("airflow-stack:local:LocalStack", name)
-        child = pulumi.ResourceOptions(parent=self)
+        own = stack_labels(stack, machine)
         networks = {
             key: docker.Network(
                 f"{name}-{key}",
                 name=network.name,
                 driver="bridge",
                 internal=network.internal,
-                labels=[docker.NetworkLabelArgs(label=STACK, value=stack)],
-                opts=child,
+                labels=[docker.NetworkLabelArgs(label=key, value=value) for key, value in own.items()],
+                # One that is there keeps its labels, as a volume does: to replace it would take all containers out.
+                opts=pulumi.ResourceOptions(parent=self, ignore_changes=["labels"]),
             )
             for key, network in plan.networks.items()
         }
@@ -77,10 +78,7 @@ class LocalStack(pulumi.ComponentResource):
             key: docker.Volume(
                 f"{name}-{key}",
                 name=volume,
-                labels=[
-                    docker.VolumeLabelArgs(label=key, value=value)
-                    for key, value in volume_labels(stack, machine.program).items()
-                ],
+                labels=[docker.VolumeLabelArgs(label=key, value=value) for key, value in own.items()],
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     retain_on_delete=plan.keep_data,
@@ -136,7 +134,7 @@ class LocalStack(pulumi.ComponentResource):
         ]
         labels = [
             docker.ContainerLabelArgs(label=key, value=value)
-            for key, value in container_labels(container, stack, "pulumi").items()
+            for key, value in container_labels(container, stack, machine, "pulumi").items()
         ]
         if container.secrets:
             labels.append(docker.ContainerLabelArgs(label=SECRETS, value=secrets.fingerprint(container.secrets)))

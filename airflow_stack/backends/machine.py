@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from airflow_stack.backends.identity import Identity
 from airflow_stack.config import StackConfig
 from airflow_stack.config.load import secrets_directory
 
@@ -33,6 +34,8 @@ class Machine:
     docker_gid: int
     """Group of the Docker socket."""
     origin: Origin
+    id: str = ""
+    """Of the stack in this directory; empty where it was never brought up."""
 
     @classmethod
     def of(cls, config: StackConfig, program: Path, stack: str) -> Machine:
@@ -47,7 +50,7 @@ class Machine:
         except OSError:
             docker_gid = 0
         return cls(program, project, secrets_directory(program, stack), uid, docker_gid,
-                   image_origin(config, program))  # fmt: skip
+                   image_origin(config, program), Identity.read(program, stack).id)  # fmt: skip
 
 
 def image_origin(config: StackConfig, program: Path) -> Origin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class ComposeCli:
 
     def run(self, *arguments: str) -> None:
         """One Compose command, its progress on the screen."""
-        result = subprocess.run([*self.command, *arguments], check=False)
+        # Another project may have this one's name: its containers are no orphans of ours.
+        environment = os.environ | {"COMPOSE_IGNORE_ORPHANS": "true"}
+        result = subprocess.run([*self.command, *arguments], check=False, env=environment)
         if result.returncode != 0:
             raise OperationError(f"docker compose {arguments[0]} failed; the reason stands above.")

@@ -16,20 +16,22 @@ from airflow_stack.airflow.secrets import files, generated
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import Plan, plan, servers
-from airflow_stack.backends.labels import MANAGED_BY, SERVICE, STACK
+from airflow_stack.backends.identity import Identity
+from airflow_stack.backends.labels import MANAGED_BY, SERVICE
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
+from airflow_stack.config.load import secrets_directory
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import origin
+from airflow_stack.operations import origin, ownership
 from airflow_stack.operations.compose_cli import ComposeCli
-from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.health import wait_until_healthy
 from airflow_stack.operations.image_build import Say
+from airflow_stack.operations.ownership import Kind, Ownership, named
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.pulumi_cli import PulumiCli
-from airflow_stack.operations.recovery import recover
+from airflow_stack.operations.recovery import judged, part, recover
 from airflow_stack.operations.running import docker_scale
 from airflow_stack.operations.targets import require_local
 
@@ -45,7 +47,8 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     docker_scale.settle(config, program, stack, say)
     pulumi = None if use_compose else _usable_pulumi(program, stack, say)
     if pulumi is not None:
-        recover(pulumi, stack, say)
+        recover(pulumi, config, say)
+        Identity.settle(program, stack)
         pulumi.up()
     else:
         _compose_up(config, set_secrets, program, stack, say)
@@ -66,29 +69,48 @@ def _usable_pulumi(program: Path, stack: str, say: Say) -> PulumiCli | None:
 
 
 def down(directory: Path, stack: str, say: Say) -> None:
-    """Remove the stack. Data volumes and secrets stay, unless config calls the stack throw-away."""
+    """Remove the stack. Data volumes and secrets stay, unless config calls the stack throw-away.
+
+    Nothing of another stack is touched, nor of one of this name in another directory.
+    """
     program = directory.resolve()
     config, _ = read_stack_file(program, stack)
     require_local(config, stack, "this takes down stacks of this machine", "pulumi destroy")
     machine = Machine.of(config, program, stack)
-    planned = plan(config, describe(config), machine)
+    keep_data = plan(config, describe(config), machine).keep_data
     ensure_engine(say)
-    docker_scale.clear(config, stack, say)
-    if _managed_by(stack) != "compose":
-        pulumi = PulumiCli.find(program, stack)
-        if pulumi is not None:
-            pulumi.destroy()
-    _remove_rest(planned, stack, say)
+    pulumi = PulumiCli.that_may_know(program, stack)
+    found = judged(pulumi, config) if pulumi is not None else ownership.look(config, program, stack)
+    was_up = bool(found.ours("container") or found.ours("network"))
+    had_data = bool(found.ours("volume") or secrets_directory(program, stack).exists())
+    docker_scale.clear(config, program, stack, say)
+    if pulumi is not None and _managed_by(found) != "compose" and (was_up or not found.misplaced()):
+        part(pulumi, found, say)
+        pulumi.destroy()
+    _remove_rest(config, program, stack, say, keep_data=keep_data)
     docker_scale.forget(program, stack)
-    if planned.keep_data:
-        kept = ", ".join(planned.volumes.values())
-        say(f"stack {stack!r} is down. Kept: {kept or 'no volume'}, and the secrets in {machine.secrets}")
+    if keep_data or not (was_up or had_data):
+        say(_farewell(config, program, stack, was_up=was_up))
     else:
-        shutil.rmtree(machine.secrets, ignore_errors=True)
+        shutil.rmtree(secrets_directory(program, stack), ignore_errors=True)
         say(f"stack {stack!r} is down, and its data deleted")
+    for owner in found.namesakes():
+        say(f"left alone: what is {owner}" + (f". Take it down: {owner.take_down}" if owner.take_down else ""))
+
+
+def _farewell(config: StackConfig, program: Path, stack: str, *, was_up: bool) -> str:
+    """What has become of the stack, and what of it is still there."""
+    secrets = secrets_directory(program, stack)
+    kept = ownership.look(config, program, stack).ours("volume")
+    head = f"stack {stack!r} is down" if was_up else f"stack {stack!r} was not up: there is nothing to remove"
+    what = [", ".join(sorted(volume.name for volume in kept))] if kept else []
+    if secrets.exists():
+        what.append(f"the secrets in {secrets}")
+    return f"{head}. Kept: {', and '.join(what)}" if what else head
 
 
 def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack: str, say: Say) -> None:
+    Identity.settle(program, stack)
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     values = _values_without_pulumi(config, set_secrets, machine, stack)
@@ -96,9 +118,33 @@ def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack
     contents = files(config, values, servers(config))
     secret_files.write(machine.secrets, values, contents)
     file = machine.secrets.parent / "compose.yaml"
-    file.write_text(render(compose(planned, machine, stack, contents)), encoding="utf-8")
-    ComposeCli.find(file, _project(planned)).run("up", "--detach", "--no-build", "--remove-orphans")
+    made = _labels_that_are_there(planned)
+    file.write_text(render(compose(planned, machine, stack, contents, made)), encoding="utf-8")
+    command = ComposeCli.find(file, _project(planned))
+    _remove_orphans(config, planned, program, stack, say)
+    command.run("up", "--detach", "--no-build")
     wait_until_healthy(planned, say)
+
+
+def _labels_that_are_there(planned: Plan) -> dict[str, dict[str, str]]:
+    """By name, those of the plan's networks and volumes that are there: Docker can't change them."""
+    wanted: list[tuple[Kind, str]] = [("network", network.name) for network in planned.networks.values()]
+    wanted += [("volume", name) for name in planned.volumes.values()]
+    there = [thing for kind, name in wanted if (thing := named(kind, name))]
+    return {
+        thing.name: {key: value for key, value in thing.labels.items() if not key.startswith("com.docker.compose.")}
+        for thing in there
+    }
+
+
+def _remove_orphans(config: StackConfig, planned: Plan, program: Path, stack: str, say: Say) -> None:
+    """What the stack file no longer asks for.
+
+    Not by Compose's --remove-orphans: by that, whatever else has a project of this name on this machine would go.
+    """
+    names = {container.name for container in planned.containers}
+    found = ownership.look(config, program, stack)
+    _remove_all([one for one in ownership.containers(found) if one.name not in names], say)
 
 
 def _values_without_pulumi(config: StackConfig, set_secrets: set[str], machine: Machine, stack: str) -> dict[str, str]:
@@ -122,30 +168,36 @@ def _project(planned: Plan) -> str:
     return planned.networks["airflow"].name
 
 
-def _managed_by(stack: str) -> str | None:
+def _managed_by(found: Ownership) -> str | None:
     # What `scale` and `run` have added is no tool's.
-    found = client().containers.list(all=True, filters={"label": [f"{STACK}={stack}", MANAGED_BY]})
-    return found[0].labels[MANAGED_BY] if found else None
+    tools = [thing.labels[MANAGED_BY] for thing in found.ours("container") if MANAGED_BY in thing.labels]
+    return tools[0] if tools else None
 
 
-def _remove_rest(planned: Plan, stack: str, say: Say) -> None:
+def _remove_rest(config: StackConfig, program: Path, stack: str, say: Say, *, keep_data: bool) -> None:
     """What no tool's state knows: a Compose stack, or what an interrupted run has left."""
-    label: dict[str, str | list[str] | bool] = {"label": f"{STACK}={stack}"}
-    containers = client().containers.list(all=True, filters=label)
-    data = [container for container in containers if container.labels.get(SERVICE) in ("postgres", "redis")]
-    # The data stores last: a worker without its broker does not find the end of its own shutdown.
-    for group in ([container for container in containers if container not in data], data):
-        with ThreadPoolExecutor(max_workers=max(1, len(group))) as pool:
-            for name in pool.map(_remove, group):
-                say(f"removed {name}")
-    for network in client().networks.list(filters=label):
-        network.remove()
-    if not planned.keep_data:
-        for volume in client().volumes.list(filters=label):
+    found = ownership.look(config, program, stack)
+    _remove_all(ownership.containers(found), say)
+    for network in ownership.networks(found):
+        try:
+            network.remove()
+        except APIError as error:
+            raise OperationError(f"network {network.name} could not be removed: {error.explanation}") from None
+    if not keep_data:
+        for volume in ownership.volumes(found):
             try:
                 volume.remove()
             except APIError as error:
                 raise OperationError(f"volume {volume.name} could not be removed: {error.explanation}") from None
+
+
+def _remove_all(containers: list[DockerContainer], say: Say) -> None:
+    """The data stores last: a worker without its broker does not find the end of its own shutdown."""
+    data = [container for container in containers if container.labels.get(SERVICE) in ("postgres", "redis")]
+    for group in ([container for container in containers if container not in data], data):
+        with ThreadPoolExecutor(max_workers=max(1, len(group))) as pool:
+            for name in pool.map(_remove, group):
+                say(f"removed {name}")
 
 
 def _remove(container: DockerContainer) -> str:

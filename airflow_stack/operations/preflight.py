@@ -8,18 +8,18 @@ import socket
 from collections.abc import Collection
 from pathlib import Path
 
-from docker.errors import NotFound
-
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import FOLDERS, Plan
-from airflow_stack.backends.labels import DIRECTORY, MANAGED_BY, STACK
+from airflow_stack.backends.identity import FILE
+from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import image_build
+from airflow_stack.operations import image_build, recovery
 from airflow_stack.operations.docker_engine import client
-from airflow_stack.operations.pulumi_cli import uses_own_backend
+from airflow_stack.operations.ownership import NOBODY, Kind, Owner, Ownership, Thing, look, named
+from airflow_stack.operations.pulumi_cli import PulumiCli
 
 PASSWORD = "airflow_database_password"  # noqa: S105 - a key
 
@@ -37,11 +37,14 @@ def check(config: StackConfig, given: Collection[str], plan: Plan, machine: Mach
     ``given`` are the keys of the secrets that config sets; ``tool`` is what is about to create the containers:
     ``pulumi`` or ``compose``.
     """
+    pulumi = PulumiCli.that_may_know(machine.program, stack) if tool == "pulumi" else None
+    found = look(config, machine.program, stack, pulumi.resource_ids if pulumi else None)
     problems = [
         *folder_problems(machine, stack),
-        *name_problems(plan, stack, tool),
-        *volume_problems(plan, machine, stack, given),
-        *port_problems(config, plan, stack),
+        *([recovery.shared_state(pulumi, found)] if pulumi and found.misplaced() else []),
+        *name_problems(plan, found, stack, tool),
+        *volume_problems(plan, found, machine, stack, given, pulumi),
+        *port_problems(config, plan, found, stack),
         *memory_problems(plan),
         *disk_problems(plan, machine),
     ]
@@ -64,67 +67,96 @@ def folder_problems(machine: Machine, stack: str) -> list[str]:
     return []
 
 
-def name_problems(plan: Plan, stack: str, tool: str) -> list[str]:
-    """Containers of these names may be there only if this stack's same tool has made them."""
-    problems = []
-    for container in plan.containers:
-        try:
-            labels = client().containers.get(container.name).labels
-        except NotFound:
-            continue
-        if labels.get(STACK) != stack:
-            problems.append(
-                f"a container named {container.name} is there already, and not this stack's.\n"
-                f"  mend: give this stack a prefix: pulumi config set --stack {stack} --path"
-                f" {NAMESPACE}:target.prefix mine"
-            )
-        elif labels.get(MANAGED_BY) != tool:
-            made_by = {"compose": "Docker Compose", "pulumi": "Pulumi"}.get(labels.get(MANAGED_BY, ""), "another tool")
-            then = "pulumi up" if tool == "pulumi" else "make up"
-            return [
-                *problems,
-                f"the containers of stack {stack!r} are there, made by {made_by}.\n"
-                f"  mend: make down STACK={stack} (data and secrets stay), then {then} again",
-            ]
+def name_problems(plan: Plan, found: Ownership, stack: str, tool: str) -> list[str]:
+    """Containers and networks of these names may be there only if this stack's same tool has made them."""
+    wanted: list[tuple[Kind, str]] = [("container", container.name) for container in plan.containers]
+    wanted += [("network", network.name) for network in plan.networks.values()]
+    there = [thing for kind, name in wanted if (thing := named(kind, name))]
+    taken: dict[Owner, list[Thing]] = {}
+    for thing in there:
+        if not found.is_ours(thing):
+            taken.setdefault(found.owner(thing), []).append(thing)
+    problems = [_taken(owner, things, stack) for owner, things in taken.items()]
+    made_by = {thing.labels.get(MANAGED_BY) for thing in there if thing.kind == "container" and found.is_ours(thing)}
+    if others := made_by - {tool}:
+        other = {"compose": "Docker Compose", "pulumi": "Pulumi"}.get(others.pop() or "", "another tool")
+        then = "pulumi up" if tool == "pulumi" else "make up"
+        problems.append(
+            f"the containers of stack {stack!r} are there, made by {other}.\n"
+            f"  mend: make down STACK={stack} (data and secrets stay), then {then} again"
+        )
     return problems
 
 
-def volume_problems(plan: Plan, machine: Machine, stack: str, given: Collection[str]) -> list[str]:
-    """A database that another stack has made, here or in another clone, opens with that one's password alone."""
-    name = plan.volumes.get("postgres-data")
-    if name is None or PASSWORD in given or PASSWORD in secret_files.kept(machine.secrets):
-        return []
-    try:
-        labels = client().volumes.get(name).attrs["Labels"] or {}
-    except NotFound:
-        return []
-    here = str(machine.program)
-    clone, owner = labels.get(DIRECTORY, here), labels.get(STACK, stack)
-    shared_state = uses_own_backend() and here not in os.environ.get("PULUMI_BACKEND_URL", "")
-    if (clone, owner) == (here, stack) or shared_state:  # of a shared state, only Pulumi knows what it holds
-        return []
-    whose = f"stack {owner}" if clone == here else f"stack {owner} in {clone}"
-    return [
-        f"the volume {name} holds the data of {whose}, and its secrets are not here.\n"
-        f"  mend: run it there; or bring its secrets: cp -r {clone}/.airflow-stack/{owner}/secrets {machine.secrets};"
-        f" or begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
-    ]
+def _taken(owner: Owner, things: list[Thing], stack: str) -> str:
+    first, more = things[0], f" (and {len(things) - 1} more)" if len(things) > 1 else ""
+    aside = f"give this stack a prefix: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
+    clear = f"; or take that one down: {owner.take_down}" if owner.take_down else ""
+    return f"a {first.kind} named {first.name} is there already{more}: {owner}.\n  mend: {aside}{clear}"
 
 
-def port_problems(config: StackConfig, plan: Plan, stack: str) -> list[str]:
-    ours = set()
-    for container in client().containers.list(filters={"label": f"{STACK}={stack}"}):
-        for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values():
-            ours |= {int(binding["HostPort"]) for binding in bindings}
+def volume_problems(
+    plan: Plan, found: Ownership, machine: Machine, stack: str, given: Collection[str], pulumi: PulumiCli | None
+) -> list[str]:  # fmt: skip
+    """Data of another stack, here or in another clone, stays that one's; a database opens with its password alone."""
+    for key, name in plan.volumes.items():
+        volume = named("volume", name)
+        owner = found.owner(volume) if volume else NOBODY
+        if volume is None or owner == NOBODY:  # made by hand, for this stack
+            continue
+        theirs = not found.is_ours(volume) and bool(owner.id) and owner.is_there
+        opens = key != "postgres-data" or PASSWORD in given or PASSWORD in secret_files.kept(machine.secrets)
+        # What Pulumi's state holds, it has the password of.
+        if theirs or not (opens or (pulumi and name in pulumi.resource_ids())):
+            return [_of_data(name, owner, machine, stack)]
+    return []
+
+
+def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:
+    here, folder = owner.directory in (None, machine.program), machine.secrets.parent
+    anew = f"begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
+    if here and owner.stack == stack:
+        return (
+            f"the volume {name} holds this stack's data, and the secrets that open it are not in {machine.secrets}.\n"
+            f"  mend: bring them back from your backup; or {anew}"
+        )
+    whose = f"stack {owner.stack}" if here else f"stack {owner.stack} in {owner.directory}"
+    theirs = (owner.directory or machine.program) / ".airflow-stack" / owner.stack
+    bring = f"mv {theirs}/secrets {theirs}/{FILE} {folder}/" if owner.id else f"cp -r {theirs}/secrets {folder}/"
+    return (
+        f"the volume {name} holds the data of {whose}, and is not this one's.\n"
+        f"  mend: run it there; or {anew}; or have its data here, and there no more: {bring}"
+    )
+
+
+def port_problems(config: StackConfig, plan: Plan, found: Ownership, stack: str) -> list[str]:
+    ours, users = _publishing(found)
     problems = []
     for key, port in config.published_ports().items():
         if port not in ours and not _free(plan.bind_address, port):
+            by = f"container {users[port]}" if port in users else "another program"
             problems.append(
-                f"{NAMESPACE}:{key}: port {port} of {plan.bind_address} is in use by another program.\n"
+                f"{NAMESPACE}:{key}: port {port} of {plan.bind_address} is in use by {by}.\n"
                 f"  mend: stop it (see: ss -ltnp 'sport = :{port}'), or take another port:"
                 f" pulumi config set --stack {stack} --path {NAMESPACE}:{key} {port + 1}"
             )
     return problems
+
+
+def _publishing(found: Ownership) -> tuple[set[int], dict[int, str]]:
+    """Ports of this stack's containers; and of all others, who has them."""
+    own = {thing.key for thing in found.ours("container")}
+    ours, users = set(), {}
+    for container in client().containers.list(ignore_removed=True):
+        for bindings in (container.attrs["HostConfig"]["PortBindings"] or {}).values():
+            for port in (int(binding["HostPort"] or 0) for binding in bindings or ()):
+                if container.id in own:
+                    ours.add(port)
+                else:
+                    thing = named("container", str(container.name))
+                    owner = found.owner(thing) if thing else NOBODY
+                    users[port] = f"{container.name}" + (f", which is {owner}" if owner != NOBODY else "")
+    return ours, users
 
 
 def _free(address: str, port: int) -> bool:

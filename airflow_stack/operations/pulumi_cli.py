@@ -57,6 +57,11 @@ class PulumiCli:
             command = _install(program / INSTALL_ROOT)
         return cls(command, program, stack) if command else None
 
+    @classmethod
+    def that_may_know(cls, program: Path, stack: str) -> PulumiCli | None:
+        """Pulumi, where it is and has a state that may hold the stack; to ask it elsewhere would make one."""
+        return cls.find(program, stack) if uses_own_backend() or (program.resolve() / STATE).exists() else None
+
     def missing_plugin(self) -> str | None:
         """Name and version of a provider that is not there and can't be fetched; None where all are had."""
         for name in ("docker", "random"):
@@ -86,6 +91,15 @@ class PulumiCli:
         """`pulumi cancel`: release the stack's lock."""
         self._run(["cancel", "--yes", "--stack", self.stack], "pulumi cancel", quiet=True)
 
+    def forget(self) -> None:
+        """Drop the stack's state, and leave alone what it held. Secrets are kept beside it, in files."""
+        self._run(["stack", "rm", self.stack, "--yes", "--force", "--preserve-config"], "pulumi stack rm", quiet=True)
+
+    def keeps_state_here(self) -> bool:
+        """Whether the state is below this directory."""
+        state = self.local_state()
+        return state is not None and state.is_relative_to(self.program)
+
     def resource_ids(self) -> set[str]:
         """Ids of all resources in the stack's state; none where there is no stack yet."""
         if not self._exists():
@@ -102,7 +116,7 @@ class PulumiCli:
     def local_state(self) -> Path | None:
         """Directory of the stack's state, where its backend is one."""
         scheme, _, path = self.environment.get("PULUMI_BACKEND_URL", "").partition("://")
-        return Path(path) if scheme == "file" else None
+        return (self.program / Path(path).expanduser()).resolve() if scheme == "file" else None
 
     def set_config(self, values: Mapping[str, object]) -> None:
         """Set keys of the stack file to whole values, in one call. Comments stay, by Pulumi's own editor."""

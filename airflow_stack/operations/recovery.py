@@ -14,29 +14,33 @@ from pathlib import Path
 
 from docker.errors import APIError, NotFound
 
-from airflow_stack.backends.labels import MANAGED_BY, STACK
-from airflow_stack.operations.docker_engine import client
+from airflow_stack.backends.labels import MANAGED_BY
+from airflow_stack.config import StackConfig
+from airflow_stack.errors import OperationError
+from airflow_stack.operations import ownership
 from airflow_stack.operations.image_build import Say
-from airflow_stack.operations.pulumi_cli import PulumiCli
+from airflow_stack.operations.ownership import Ownership
+from airflow_stack.operations.pulumi_cli import STATE, PulumiCli
 
 
-def recover(pulumi: PulumiCli, stack: str, say: Say) -> None:
+def recover(pulumi: PulumiCli, config: StackConfig, say: Say) -> None:
     """Release a dead run's lock; remove containers and networks of ours that Pulumi's state does not know.
 
-    Nothing is lost with them: all data is in volumes, and a volume is taken over by its name.
+    Nothing is lost with them: all data is in volumes, and a volume is taken over by its name. Raises OperationError
+    where the state is another clone's.
     """
-    locks = _locks(pulumi.local_state(), stack)
+    locks = _locks(pulumi.local_state(), pulumi.stack)
     if locks and not any(map(_is_held, locks)):
         say("an earlier update was killed: releasing its lock")
         pulumi.cancel()
-    label: dict[str, str | list[str] | bool] = {"label": [f"{STACK}={stack}", f"{MANAGED_BY}=pulumi"]}
-    containers = client().containers.list(all=True, filters=label)
-    networks = client().networks.list(filters={"label": f"{STACK}={stack}"})
+    found = judged(pulumi, config)
+    part(pulumi, found, say)
+    containers, networks = ownership.containers(found), ownership.networks(found)
     if not containers and not networks:
         return
     known = pulumi.resource_ids()
     for container in containers:
-        if container.id not in known:
+        if container.id not in known and container.labels.get(MANAGED_BY) == "pulumi":
             say(f"removing {container.name}, which an earlier update has left unfinished")
             with suppress(NotFound):
                 container.remove(force=True)
@@ -44,6 +48,45 @@ def recover(pulumi: PulumiCli, stack: str, say: Say) -> None:
         if network.id not in known and not network.attrs["Labels"].get("com.docker.compose.project"):
             with suppress(NotFound, APIError):  # in use: then preflight names the containers that use it
                 network.remove()
+
+
+def judged(pulumi: PulumiCli, config: StackConfig) -> Ownership:
+    """What is there, with what Pulumi's state has to say of it."""
+    return ownership.look(config, pulumi.program, pulumi.stack, pulumi.resource_ids)
+
+
+def part(pulumi: PulumiCli, found: Ownership, say: Say) -> None:
+    """Let go of what Pulumi's state holds though it is another clone's: an update would replace it, or remove it.
+
+    A state that has come with a copy of the project forgets it. Raises OperationError for one that clones share.
+    """
+    theirs = found.misplaced()
+    if not theirs:
+        return
+    if not _is_copied(pulumi, found):
+        raise OperationError(shared_state(pulumi, found))
+    say(f"Pulumi's state is a copy: it forgets what is {found.owner(theirs[0])}")
+    pulumi.forget()
+
+
+def shared_state(pulumi: PulumiCli, found: Ownership) -> str:
+    """That Pulumi's state holds what is another clone's, and what to do; empty where it does not."""
+    theirs, stack = found.misplaced(), pulumi.stack
+    if not theirs:
+        return ""
+    owner = found.owner(theirs[0])
+    names = ", ".join(thing.name for thing in theirs[:3]) + (", …" if len(theirs) > 3 else "")
+    mend = f"make up STACK={stack}, which makes this copy of the state forget them"
+    if not _is_copied(pulumi, found):
+        mend = f"give the stack another name here: mv Pulumi.{stack}.yaml Pulumi.mine.yaml"
+        mend += f"; or take the other one down first: {owner.take_down}" if owner.take_down else ""
+    return f"Pulumi's state of stack {stack!r} holds {names}: that is {owner}.\n  mend: {mend}"
+
+
+def _is_copied(pulumi: PulumiCli, found: Ownership) -> bool:
+    """Whether the state is this directory's, and each of the others has one of its own."""
+    owners = {found.owner(thing).directory for thing in found.misplaced()}
+    return pulumi.keeps_state_here() and all(owner and (owner / STATE).is_dir() for owner in owners)
 
 
 def _locks(state: Path | None, stack: str) -> list[Path]:

@@ -10,6 +10,7 @@ import pulumi
 from airflow_stack.airflow import describe
 from airflow_stack.backends import local
 from airflow_stack.backends.containers import Plan, plan
+from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.machine import Machine
 from airflow_stack.backends.pulumi_program import clear_errors
 from airflow_stack.config import Secrets, StackConfig
@@ -28,6 +29,7 @@ def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> 
     if updating:
         origin.settle(config, program, say)
         docker_scale.settle(config, program, stack, say)
+        Identity.settle(program, stack)
     machine = Machine.of(config, program, stack)
     containers = plan(config, describe(config), machine)
     if updating:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
     config, _ = read_stack_file(program, stack)
     ensure_engine(say)
     config, images, stand_ins = prepare(config, program, say)
-    name = f"rehearsal-{config.aws.name}-{stack}"
+    name = name_of(program, config.aws.name, stack)
     say("putting up moto as AWS, and PostgreSQL as RDS")
     stage = Stage(client(), name, images, config)
     agent: EcsAgent | None = None
@@ -63,3 +64,8 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
         stage.close()
     say(f"rehearsed in {time.monotonic() - started:.0f} s; nothing is left but images")
     return proved
+
+
+def name_of(program: Path, name: str, stack: str) -> str:
+    """Of all that the rehearsal puts up: another clone's of the same stack, which may run now, has another one."""
+    return f"rehearsal-{hashlib.sha256(str(program.resolve()).encode()).hexdigest()[:6]}-{name}-{stack}"

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from airflow_stack.rehearsal import rehearse
+from airflow_stack.rehearsal.rehearse import name_of
 from e2e.session import Session, copy_project
 from e2e.stack import Stack, docker
 
@@ -53,7 +54,7 @@ def test_prod_is_rehearsed_and_nothing_is_left(session: Session, tmp_path: Path)
     result = stack.cli("rehearse", "-s", "prod").check()
     for sentence in PROVED:
         assert sentence in result.output, result.output
-    assert left(f"rehearsal-r{os.getpid()}-prod") == []
+    assert left(name_of(stack.program, f"r{os.getpid()}", "prod")) == []
 
 
 def test_redis_carries_the_tasks_over_tls_and_with_its_password(session: Session, tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_redis_carries_the_tasks_over_tls_and_with_its_password(session: Session
     proved = rehearse(program, "cache", said.append, queue_alone=True)
     for sentence in PROVED_BY_REDIS:
         assert any(sentence in one for one in proved), said
-    assert left(f"rehearsal-e{os.getpid()}-cache") == []
+    assert left(name_of(program, f"e{os.getpid()}", "cache")) == []
 
 
 def test_a_stack_with_servers_in_use_is_not_rehearsed(session: Session, tmp_path: Path) -> None:

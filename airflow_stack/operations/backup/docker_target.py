@@ -20,8 +20,10 @@ from docker.models.containers import Container
 from airflow_stack.airflow.deployment import RUNTIME
 from airflow_stack.airflow.secrets import DIRECTORY
 from airflow_stack.backends.containers import name_prefix
-from airflow_stack.backends.labels import SERVICE, STACK
+from airflow_stack.backends.labels import SERVICE, stack_labels
+from airflow_stack.backends.machine import Machine
 from airflow_stack.errors import OperationError
+from airflow_stack.operations import ownership
 from airflow_stack.operations.backup.place import Place, download, new_file, temporary_file, upload
 from airflow_stack.operations.backup.target import Answer
 from airflow_stack.operations.docker_engine import client
@@ -77,7 +79,7 @@ class DockerTarget:
         environment = dict(one.split("=", 1) for one in attrs["Config"]["Env"])
         mounts = [mount for mount in attrs["Mounts"] if str(mount["Destination"]).startswith(f"{DIRECTORY}/")]
         name = f"{name_prefix(self.stack.config)}backup"
-        _clear(name)
+        _clear(self.stack, name)
         with _plain_errors(name):
             container = self._create(name, command, attrs, environment, mounts)
             try:
@@ -90,14 +92,15 @@ class DockerTarget:
     def _create(
         self, name: str, command: list[str], attrs: dict[str, Any], environment: dict[str, str], mounts: list[Any]
     ) -> Container:
-        api = client().api
+        api, stack = client().api, self.stack
+        machine = Machine.of(stack.config, stack.program, stack.name)
         made = api.create_container(
             attrs["Image"],
             [f"{RUNTIME}/{command[0]}", *command[1:]],
             name=name,
             user=f"{environment['AIRFLOW_STACK_UID']}:0",
             environment=environment,
-            labels={STACK: self.stack.name, SERVICE: containers.ONE_OFF},
+            labels=stack_labels(stack.name, machine) | {SERVICE: containers.ONE_OFF},
             stdin_open=True,
             host_config=api.create_host_config(
                 binds=[f"{mount['Source']}:{mount['Destination']}:ro" for mount in mounts],
@@ -124,7 +127,7 @@ def _plain_errors(name: str) -> Iterator[None]:
 
 
 def _init(stack: RunningStack) -> Container:
-    for container in containers.find(stack.config, stack.name):
+    for container in containers.find(stack.config, stack.program, stack.name):
         if containers.service(container) == "init":
             return container
     raise OperationError(
@@ -133,8 +136,17 @@ def _init(stack: RunningStack) -> Container:
     )
 
 
-def _clear(name: str) -> None:
-    """Take away what a killed command has left. Raises OperationError where one is at work."""
+def _clear(stack: RunningStack, name: str) -> None:
+    """Take away what a killed command has left. Raises OperationError where one is at work, or the name is taken."""
+    there = ownership.named("container", name)
+    if there is None:
+        return
+    found = ownership.look(stack.config, stack.program, stack.name)
+    if not found.is_ours(there):
+        raise OperationError(
+            f"the container {name} is {found.owner(there)}, and a backup needs its name.\n"
+            f"Nothing was changed. Rename it: docker rename {name} {name}-2"
+        )
     with suppress(NotFound):
         left = client().containers.get(name)
         if containers.is_running(left):

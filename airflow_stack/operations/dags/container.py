@@ -14,7 +14,8 @@ from docker.models.containers import Container
 from docker.types import LogConfig, Mount
 
 from airflow_stack.airflow.deployment import HOME, RUNTIME, UNBUFFERED
-from airflow_stack.airflow.secrets import DIRECTORY
+from airflow_stack.airflow.secrets import DIRECTORY as MOUNTED
+from airflow_stack.backends.labels import DIRECTORY
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.dags.entries import Entries
 from airflow_stack.operations.dags.subject import GIVEN, Subject
@@ -78,9 +79,9 @@ def _container(subject: Subject, program: str, given: Path, memory: int, *, netw
             environment=subject.environment | UNBUFFERED,
             user=subject.user,
             group_add=["0"],
-            labels={LABEL: subject.stack},
+            labels={LABEL: subject.stack, DIRECTORY: str(subject.program)},
             mounts=[*mounts, Mount(GIVEN, str(given), "bind", read_only=True)],
-            tmpfs={DIRECTORY: f"mode=0700,uid={uid}"} | ({} if network else scratch),
+            tmpfs={MOUNTED: f"mode=0700,uid={uid}"} | ({} if network else scratch),
             read_only=not network,
             network_mode=None if network else "none",
             mem_limit=f"{memory}m",

@@ -33,10 +33,14 @@ def looks(stack: RunningStack) -> list[Look]:
     return [
         Look(title, "Roles", lambda: judge(stack.status(), stack.name), LIMIT, State.MISSING),
         Look(title, "Airflow", lambda: _facts(stack), LIMIT, State.MISSING),
-        Look(title, "Memory", lambda: _memory(containers.find(stack.config, stack.name), stack.name), LIMIT),
-        Look(title, "Restarts", lambda: _restarts(containers.find(stack.config, stack.name), stack.name), LIMIT),
+        Look(title, "Memory", lambda: _memory(_found(stack), stack.name), LIMIT),
+        Look(title, "Restarts", lambda: _restarts(_found(stack), stack.name), LIMIT),
         Look(title, "Task logs", lambda: _logs(stack), LIMIT),
     ]
+
+
+def _found(stack: RunningStack) -> list[Container]:
+    return containers.find(stack.config, stack.program, stack.name)
 
 
 def _facts(stack: RunningStack) -> Iterator[Finding]:

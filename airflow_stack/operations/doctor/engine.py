@@ -11,17 +11,18 @@ from pathlib import Path
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.images import upstream
-from airflow_stack.backends.labels import MANAGED_BY, STACK
+from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import origin, preflight
+from airflow_stack.operations import origin, ownership, preflight
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
 from airflow_stack.operations.doctor.machine import output, version_in
 from airflow_stack.operations.doctor.network import skew
 from airflow_stack.operations.doctor.packages import install
+from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.tools import can_apt_install, find
 
 # Seconds: an engine that starts containers has little time to answer, and is there all the same.
@@ -88,12 +89,13 @@ def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Ite
     if not answers():
         return
     planned, machine = _plan(config, program, stack)
-    made = client().containers.list(all=True, filters={"label": f"{STACK}={stack}"}, ignore_removed=True)
-    tool = made[0].labels.get(MANAGED_BY, "pulumi") if made else "pulumi"
+    pulumi = PulumiCli.that_may_know(program, stack)
+    found = ownership.look(config, program, stack, pulumi.resource_ids if pulumi else None)
+    made = [one.labels[MANAGED_BY] for one in found.ours("container") if MANAGED_BY in one.labels]
     problems = [
-        *preflight.name_problems(planned, stack, tool),
-        *preflight.volume_problems(planned, machine, stack, given),
-        *preflight.port_problems(config, planned, stack),
+        *preflight.name_problems(planned, found, stack, made[0] if made else "pulumi"),
+        *preflight.volume_problems(planned, found, machine, stack, given, pulumi),
+        *preflight.port_problems(config, planned, found, stack),
     ]
     for problem in problems:
         yield _of_preflight("Names and ports", problem)

@@ -1,4 +1,4 @@
-"""The containers of a stack on this machine: found by their labels, stopped, started and waited for."""
+"""The containers of a stack on this machine: found by their owner, stopped, started and waited for."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 from docker.errors import NotFound
 from docker.models.containers import Container
 
-from airflow_stack.backends.containers import name_prefix
-from airflow_stack.backends.labels import SERVICE, STACK
+from airflow_stack.backends.labels import SERVICE
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
-from airflow_stack.operations.docker_engine import client
+from airflow_stack.operations import ownership
 from airflow_stack.operations.running.interface import Say
 
 # Seconds. A webserver on a busy laptop takes up to two minutes.
@@ -32,14 +32,10 @@ ONE_OFF = "one-off"
 """Service of a container that runs one command and goes."""
 
 
-def find(config: StackConfig, stack: str, *, one_off: bool = False) -> list[Container]:
-    """Containers of the stack, stopped ones too, by service; those of one-off commands where they are asked for.
-
-    By label and by name: a copy of the project may have a stack of the same name, with a prefix of its own.
-    """
-    prefix = name_prefix(config)
-    found = client().containers.list(all=True, filters={"label": f"{STACK}={stack}"}, ignore_removed=True)
-    ours = [one for one in found if str(one.name).startswith(prefix) and (one_off or service(one) != ONE_OFF)]
+def find(config: StackConfig, program: Path, stack: str, *, one_off: bool = False) -> list[Container]:
+    """Containers of the stack, stopped ones too, by service; those of one-off commands where they are asked for."""
+    found = ownership.containers(ownership.look(config, program, stack))
+    ours = [one for one in found if one_off or service(one) != ONE_OFF]
     return sorted(ours, key=lambda one: (role(one), is_extra(one), number(one)))
 
 

@@ -28,7 +28,7 @@ FILE = "scaled.json"
 
 def scale(config: StackConfig, program: Path, stack: str, role: str, count: int, say: Say) -> None:
     """To ``count`` containers of the role; those that are too many end their tasks first. Returns when all is well."""
-    ours = [one for one in containers.find(config, stack) if containers.role(one) == role]
+    ours = [one for one in containers.find(config, program, stack) if containers.role(one) == role]
     planned = [one for one in ours if not containers.is_extra(one)]
     extras = [one for one in ours if containers.is_extra(one)]
     keep, leave = planned[:count], planned[count:]
@@ -58,7 +58,7 @@ def scaled(program: Path, stack: str) -> dict[str, int]:
 
 def settle(config: StackConfig, program: Path, stack: str, say: Say) -> None:
     """Back to what the config says, before an update: no extra worker, and nothing stopped that belongs to it."""
-    found = containers.find(config, stack)
+    found = containers.find(config, program, stack)
     counts = scaled(program, stack)
     remove([one for one in found if containers.is_extra(one)], say)
     for container in found:
@@ -69,9 +69,10 @@ def settle(config: StackConfig, program: Path, stack: str, say: Say) -> None:
     forget(program, stack)
 
 
-def clear(config: StackConfig, stack: str, say: Say) -> None:
+def clear(config: StackConfig, program: Path, stack: str, say: Say) -> None:
     """Remove what no tool has made, and what would keep one from removing the networks: extra workers and one-offs."""
-    remove([one for one in containers.find(config, stack, one_off=True) if MANAGED_BY not in one.labels], say)
+    found = containers.find(config, program, stack, one_off=True)
+    remove([one for one in found if MANAGED_BY not in one.labels], say)
 
 
 def forget(program: Path, stack: str) -> None:

@@ -18,6 +18,7 @@ from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
+from airflow_stack.operations import ownership
 from airflow_stack.operations.running import docker_containers as containers
 from airflow_stack.operations.running import docker_exec, docker_logs, docker_run, docker_scale, docker_status
 from airflow_stack.operations.running.docker_exec import Lines, Sink
@@ -38,7 +39,7 @@ HOSTS = ("scheduler", "worker", "triggerer", "webserver")
 
 @dataclass(frozen=True)
 class DockerStack:
-    """Containers, found anew at each question by their labels."""
+    """Containers, found anew at each question."""
 
     name: str
     program: Path
@@ -48,8 +49,9 @@ class DockerStack:
     @classmethod
     def find(cls, program: Path, stack: str, config: StackConfig) -> DockerStack:
         """Raises OperationError where it has no container, or Docker does not answer."""
-        if not containers.find(config, stack):
-            raise OperationError(f"stack {stack!r} is not up.\nBring it up: airflow-stack up -s {stack}")
+        if not containers.find(config, program, stack):
+            others = namesakes(config, program, stack)
+            raise OperationError(f"stack {stack!r} is not up{others}.\nBring it up: airflow-stack up -s {stack}")
         return cls(stack, program, config, plan(config, describe(config), Machine.of(config, program, stack)))
 
     def roles(self) -> tuple[str, ...]:
@@ -158,7 +160,7 @@ class DockerStack:
             containers.wait_until_healthy(running, say)
 
     def _containers(self) -> list[Container]:
-        return containers.find(self.config, self.name)
+        return containers.find(self.config, self.program, self.name)
 
     def _of(self, role: str) -> list[Container]:
         return [one for one in self._containers() if containers.role(one) == role]
@@ -189,6 +191,12 @@ class DockerStack:
         raise OperationError(
             f"stack {self.name!r} has neither a worker nor a scheduler.\nBring it up: airflow-stack up -s {self.name}"
         )
+
+
+def namesakes(config: StackConfig, program: Path, stack: str) -> str:
+    """A word on stacks of this name that are up and are not this one; empty where there is none."""
+    others = ownership.look(config, program, stack).namesakes()
+    return f" here: the containers of that name are {', '.join(map(str, others))}" if others else ""
 
 
 def _to(stream: Any) -> Callable[[bytes], None]:
