@@ -95,7 +95,7 @@ def down(directory: Path, stack: str, say: Say) -> None:
         shutil.rmtree(secrets_directory(program, stack), ignore_errors=True)
         say(f"stack {stack!r} is down, and its data deleted")
     for owner in found.namesakes():
-        say(f"left alone: what is {owner}" + (f". Take it down: {owner.take_down}" if owner.take_down else ""))
+        say(f"left alone: what is {owner}" + (f"; to {owner.take_down}" if owner.is_there else ""))
 
 
 def _farewell(config: StackConfig, program: Path, stack: str, *, was_up: bool) -> str:

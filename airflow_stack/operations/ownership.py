@@ -51,19 +51,25 @@ class Owner:
     def __str__(self) -> str:
         if not self.stack:
             return "no stack's"
+        return f"of stack {self.stack!r} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """Where it is."""
         if self.directory is None:
-            return f"of another stack {self.stack!r}"
+            return "somewhere else"
         if self.is_there:
-            return f"of stack {self.stack!r} in {self.directory}"
-        return f"of stack {self.stack!r} of {self.directory}, which was moved, deleted, or has lost its .airflow-stack"
+            return f"in {self.directory}"
+        return f"of {self.directory}, which was moved or deleted, or has lost its .airflow-stack"
 
     @property
     def take_down(self) -> str:
-        """The command that clears the way; empty where nobody knows it."""
+        """What clears the way, with its command; empty where nobody knows it."""
         if self.is_there:
-            return f"make -C {shlex.quote(str(self.directory))} down STACK={shlex.quote(self.stack)}"
+            return f"take it down: make -C {shlex.quote(str(self.directory))} down STACK={shlex.quote(self.stack)}"
         if self.id:
-            return f"docker rm --force $(docker ps --all --quiet --filter label={ID}={self.id})"
+            found = f"docker ps --all --quiet --filter label={ID}={self.id}"
+            return f"where it is nobody's any more, remove it: docker rm --force $({found})"
         return ""
 
 

@@ -91,7 +91,7 @@ def name_problems(plan: Plan, found: Ownership, stack: str, tool: str) -> list[s
 def _taken(owner: Owner, things: list[Thing], stack: str) -> str:
     first, more = things[0], f" (and {len(things) - 1} more)" if len(things) > 1 else ""
     aside = f"give this stack a prefix: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
-    clear = f"; or take that one down: {owner.take_down}" if owner.take_down else ""
+    clear = f"; or {owner.take_down}" if owner.take_down else ""
     return f"a {first.kind} named {first.name} is there already{more}: {owner}.\n  mend: {aside}{clear}"
 
 
@@ -117,7 +117,8 @@ def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:
     anew = f"begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
     if here and owner.stack == stack:
         return (
-            f"the volume {name} holds this stack's data, and the secrets that open it are not in {machine.secrets}.\n"
+            f"the volume {name} holds the data of a stack {stack} of this directory, and the secrets that open it are"
+            f" not in {machine.secrets}.\n"
             f"  mend: bring them back from your backup; or {anew}"
         )
     whose = f"stack {owner.stack}" if here else f"stack {owner.stack} in {owner.directory}"

@@ -79,7 +79,7 @@ def shared_state(pulumi: PulumiCli, found: Ownership) -> str:
     mend = f"make up STACK={stack}, which makes this copy of the state forget them"
     if not _is_copied(pulumi, found):
         mend = f"give the stack another name here: mv Pulumi.{stack}.yaml Pulumi.mine.yaml"
-        mend += f"; or take the other one down first: {owner.take_down}" if owner.take_down else ""
+        mend += f"; or first {owner.take_down}" if owner.take_down else ""
     return f"Pulumi's state of stack {stack!r} holds {names}: that is {owner}.\n  mend: {mend}"
 
 

@@ -196,7 +196,8 @@ class DockerStack:
 def namesakes(config: StackConfig, program: Path, stack: str) -> str:
     """A word on stacks of this name that are up and are not this one; empty where there is none."""
     others = ownership.look(config, program, stack).namesakes()
-    return f" here: the containers of that name are {', '.join(map(str, others))}" if others else ""
+    places = " and ".join(f"those {owner.place}" for owner in others)
+    return f" here: the containers of a stack of that name are {places}" if others else ""
 
 
 def _to(stream: Any) -> Callable[[bytes], None]:
