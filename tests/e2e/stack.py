@@ -39,14 +39,17 @@ def merged(base: Config, change: Config) -> Config:
 
 
 class Stack:
-    """A local stack with a name, a prefix and ports that no other one has."""
+    """A local stack with a prefix and ports that no other one has, and a name of its own where none is given."""
 
-    def __init__(self, session: Session, directory: Path, config: Config | None = None) -> None:
+    def __init__(
+        self, session: Session, directory: Path, config: Config | None = None, *, name: str | None = None
+    ) -> None:
         self.session = session
-        self.name = session.new_name()
-        self.program = copy_project(directory / self.name)
+        self.prefix = session.new_name()
+        self.name = name or self.prefix
+        self.program = copy_project(directory / self.prefix)
         self.port = free_port()
-        own = {"target": {"prefix": self.name}, "proxy": {"port": self.port}}
+        own = {"target": {"prefix": self.prefix}, "proxy": {"port": self.port}}
         self.config: Config = merged(config or {}, own)
         self.outputs: list[str] = []
         """Everything that the commands on this stack have printed."""
@@ -118,7 +121,7 @@ class Stack:
     # --- a look into it ----------------------------------------------------------------------------------------------
 
     def container(self, service: str) -> str:
-        return f"{self.name}-af-{service}"
+        return f"{self.prefix}-af-{service}"
 
     def containers(self) -> dict[str, Any]:
         """`docker inspect` of each container, by service."""
@@ -127,12 +130,13 @@ class Stack:
             text = docker("inspect", *names, check=False) if names else "[]"
             if "No such object" not in text:  # removed since it was listed: then what is there is listed again
                 break
-        return {entry["Config"]["Labels"]["airflow-stack.service"]: entry for entry in json.loads(text)}
+        own = [entry for entry in json.loads(text) if entry["Name"].startswith(f"/{self.prefix}-")]
+        return {entry["Config"]["Labels"]["airflow-stack.service"]: entry for entry in own}
 
     def listed(self, kind: str) -> list[str]:
         """Names of the stack's networks or volumes."""
         found = docker(kind, "ls", "--filter", f"label={LABEL}={self.name}", "--format", "{{.Name}}")
-        return sorted(found.split())
+        return sorted(one for one in found.split() if one.startswith(f"{self.prefix}-"))
 
     def unhealthy(self) -> list[str]:
         """Services that are not as they should be: running and healthy, or for init, ended well."""

@@ -1,0 +1,126 @@
+"""What `down` removes, what it keeps, and what it says of both; the engine is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from airflow_stack.airflow import describe
+from airflow_stack.backends.containers import plan
+from airflow_stack.backends.identity import Identity
+from airflow_stack.backends.labels import DIRECTORY, MANAGED_BY, SERVICE, STACK
+from airflow_stack.backends.machine import Machine
+from airflow_stack.config import read_stack_file
+from airflow_stack.operations import lifecycle, ownership
+
+from .engine import Engine, put_up
+
+Down = Callable[[Path], list[str]]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
+    made = Engine()
+    monkeypatch.setattr(ownership, "client", lambda: made)
+    monkeypatch.setattr(lifecycle, "ensure_engine", lambda _: None)
+    for name in ("PULUMI_BACKEND_URL", "PULUMI_ACCESS_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi-home"))
+    return made
+
+
+@pytest.fixture
+def down() -> Down:
+    """Take the stack ``local`` of a directory down; what was said."""
+
+    def take(program: Path) -> list[str]:
+        said: list[str] = []
+        lifecycle.down(program, "local", said.append)
+        return said
+
+    return take
+
+
+def project(directory: Path, prefix: str = "", *, throw_away: bool = False) -> Path:
+    directory.mkdir()
+    target = f"{{prefix: '{prefix}', throw_away: {str(throw_away).lower()}}}"
+    (directory / "Pulumi.local.yaml").write_text(f"config:\n  airflow-stack:target: {target}\n")
+    return directory
+
+
+def was_up(program: Path) -> str:
+    """As an `up` leaves a directory; the stack's id."""
+    values = program / ".airflow-stack" / "local" / "secrets" / "values"
+    values.mkdir(parents=True)
+    (values / "fernet_key").write_text("x")
+    return Identity.settle(program, "local").id
+
+
+def test_a_stack_that_was_never_up(engine: Engine, tmp_path: Path, down: Down) -> None:
+    """Rule: it says so, keeps nothing that is not there, makes nothing, and names whose the containers are."""
+    other, mine = project(tmp_path / "other"), project(tmp_path / "mine")
+    theirs = put_up(engine, other, "local", "", was_up(other))
+    assert down(mine) == [
+        "stack 'local' was not up: there is nothing to remove",
+        f"left alone: what is of stack 'local' in {other}; to take it down: make -C {other} down STACK=local",
+    ]
+    assert engine.names() == theirs
+    assert [path.name for path in mine.iterdir()] == ["Pulumi.local.yaml"]
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "before ids"])
+def test_a_down_is_this_directory_s(engine: Engine, tmp_path: Path, down: Down, ids: bool) -> None:
+    """Rule: all of this one, and nothing of the other clone's stack of the same name; the data that is kept is told."""
+    other, mine = project(tmp_path / "other"), project(tmp_path / "mine", "dev")
+    known = [was_up(program) for program in (other, mine)]
+    theirs = put_up(engine, other, "local", "", known[0] if ids else "")
+    put_up(engine, mine, "local", "dev", known[1] if ids else "")
+    secrets = mine / ".airflow-stack" / "local" / "secrets"
+    said = down(mine)
+    assert f"stack 'local' is down. Kept: dev-af-postgres-data, and the secrets in {secrets}" in said
+    assert engine.names() == theirs | {"dev-af-postgres-data"}
+    assert down(mine)[0].startswith("stack 'local' was not up: there is nothing to remove. Kept: dev-af-postgres-data,")
+
+
+@pytest.mark.parametrize("ids", [True, False], ids=["with ids", "before ids"])
+def test_a_throw_away_stack_takes_its_own_data_alone(engine: Engine, tmp_path: Path, down: Down, ids: bool) -> None:
+    """Rule: volumes and secrets go with this stack; the other clone's stay."""
+    other, mine = project(tmp_path / "other", throw_away=True), project(tmp_path / "mine", "dev", throw_away=True)
+    known = [was_up(program) for program in (other, mine)]
+    theirs = put_up(engine, other, "local", "", known[0] if ids else "")
+    put_up(engine, mine, "local", "dev", known[1] if ids else "")
+    assert "stack 'local' is down, and its data deleted" in down(mine)
+    assert engine.names() == theirs
+    assert not (mine / ".airflow-stack" / "local" / "secrets").exists()
+    assert (other / ".airflow-stack" / "local" / "secrets").exists()
+    assert down(mine)[0] == "stack 'local' was not up: there is nothing to remove"
+
+
+def test_what_the_stack_file_no_longer_asks_for_goes_at_an_up(engine: Engine, tmp_path: Path) -> None:
+    """Rule: by whose it is, not by Compose's project, whose name another project may have."""
+    mine = project(tmp_path / "mine")
+    labels = {STACK: "local", DIRECTORY: str(mine), MANAGED_BY: "compose", SERVICE: "worker-9"}
+    engine.container("af-worker-9", labels)
+    engine.container("af-init", labels | {SERVICE: "init"})
+    theirs = {"com.docker.compose.project": "airflow"}
+    engine.container("airflow-webserver-1", theirs)
+    engine.container("dev-af-worker-9", labels | {DIRECTORY: "/elsewhere"})
+    config, _ = read_stack_file(mine, "local")
+    planned = plan(config, describe(config), Machine.of(config, mine, "local"))
+    lifecycle._remove_orphans(config, planned, mine, "local", print)
+    assert engine.names() == {"af-init", "airflow-webserver-1", "dev-af-worker-9"}
+
+
+def test_networks_and_volumes_keep_their_labels(engine: Engine, tmp_path: Path) -> None:
+    """Rule: Docker can't change them, and Compose would make a network anew or ask whether to delete the data."""
+    mine = project(tmp_path / "mine")
+    engine.network("airflow", {STACK: "local", "com.docker.compose.network": "airflow"})
+    engine.volume("af-postgres-data", {STACK: "local", "com.docker.compose.version": "1"})
+    config, _ = read_stack_file(mine, "local")
+    planned = plan(config, describe(config), Machine.of(config, mine, "local"))
+    assert lifecycle._labels_that_are_there(planned) == {
+        "airflow": {STACK: "local"},
+        "af-postgres-data": {STACK: "local"},
+    }
