@@ -47,6 +47,7 @@ class Resource:
     delete_before_replace: bool
     secret_outputs: set[str]
     provider: str = ""
+    ignore_changes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -93,6 +94,7 @@ class RecordingMonitor(mocks.MockMonitor):
                     request.deleteBeforeReplace,
                     set(request.additionalSecretOutputs),
                     request.provider,
+                    tuple(request.ignoreChanges),
                 )
             )
         return super().RegisterResource(request)

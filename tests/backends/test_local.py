@@ -293,3 +293,23 @@ def test_labels_tell_whose_a_container_is(full: Deployed, service: str) -> None:
     assert found["airflow-stack.stack"] == "local"
     assert found["airflow-stack.service"] == service
     assert ("airflow-stack.secrets" in found) == bool(TABLE[service].secrets)
+
+
+@pytest.mark.parametrize("known", ["", "0123456789abcdef"])
+def test_everything_says_in_which_directory_it_belongs(tmp_path: Path, known: str) -> None:
+    """Rule: containers, networks and volumes carry the stack's name and directory, and its id where it has one.
+
+    What is there keeps its labels: other ones would replace the network below running containers, or the data.
+    """
+    deployed = deploy({}, machine(tmp_path, id=known))
+    expected = {"airflow-stack.stack": "local", "airflow-stack.directory": str(deployed.machine.program)}
+    expected |= {"airflow-stack.id": known} if known else {}
+    kinds = ("container:Container", "network:Network", "volume:Volume")
+    for kind in kinds:
+        resources = deployed.of(f"docker:index/{kind}")
+        assert resources
+        for resource in resources.values():
+            found = labels(resource.inputs)
+            assert {key: found.get(key) for key in expected} == expected
+            assert ("airflow-stack.id" in found) == bool(known)
+            assert resource.ignore_changes == (() if kind == kinds[0] else ("labels",))
