@@ -116,6 +116,16 @@ ELSEWHERE = (
         '"destroy"',
         ("pulumi destroy",),
     ),
+    Elsewhere(
+        "tests/e2e/test_two_clones.py::test_a_throw_away_stack_takes_its_own_data_alone",
+        '"down", "-s"',
+        ("airflow-stack down -s local",),
+    ),
+    Elsewhere(
+        "tests/e2e/test_two_clones.py::test_docker_shows_what_a_directory_has",
+        "label=airflow-stack.directory=",
+        ("docker ps --all --filter label=airflow-stack.directory=$PWD",),
+    ),
     Elsewhere("tests/e2e/test_pulumi_life.py::test_a_throw_away_stack_leaves_nothing", '"down", "-s"', ("make down",)),
     Elsewhere(
         "tests/e2e/test_dags.py::test_missing_names_fail_a_strict_check",

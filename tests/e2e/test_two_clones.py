@@ -166,6 +166,13 @@ def test_doctor_finds_nothing_of_the_other_in_the_way(first: Stack, second: Stac
     assert first.prefix not in said
 
 
+def test_docker_shows_what_a_directory_has(first: Stack) -> None:
+    """Rule: who doesn't trust us asks Docker."""
+    label = f"label=airflow-stack.directory={first.program.resolve()}"
+    shown = docker("ps", "--all", "--filter", label, "--format", "{{.Names}}").split()
+    assert sorted(shown) == sorted(first.container(service) for service in first.containers())
+
+
 def test_an_up_that_wants_what_the_other_has_changes_nothing(first: Stack, second: Stack) -> None:
     """Rule: names, port and data of the other one are named with its directory and the commands that help."""
     own = things(second)
