@@ -6,6 +6,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from docker.errors import APIError, NotFound
@@ -48,7 +49,6 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     pulumi = None if use_compose else _usable_pulumi(program, stack, say)
     if pulumi is not None:
         recover(pulumi, config, say)
-        Identity.settle(program, stack)
         pulumi.up()
     else:
         _compose_up(config, set_secrets, program, stack, say)
@@ -110,11 +110,11 @@ def _farewell(config: StackConfig, program: Path, stack: str, *, was_up: bool) -
 
 
 def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack: str, say: Say) -> None:
-    Identity.settle(program, stack)
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     values = _values_without_pulumi(config, set_secrets, machine, stack)
     prepare(config, set_secrets, planned, machine, stack, "compose", say)
+    machine = replace(machine, id=Identity.settle(program, stack).id)
     contents = files(config, values, servers(config))
     secret_files.write(machine.secrets, values, contents)
     file = machine.secrets.parent / "compose.yaml"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -29,11 +30,11 @@ def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> 
     if updating:
         origin.settle(config, program, say)
         docker_scale.settle(config, program, stack, say)
-        Identity.settle(program, stack)
     machine = Machine.of(config, program, stack)
     containers = plan(config, describe(config), machine)
     if updating:
         prepare(config, secrets.given().keys(), containers, machine, stack, "pulumi", say)
+        machine = replace(machine, id=Identity.settle(program, stack).id)
     return local.deploy(config, secrets, containers, machine, stack, created=_wait)
 
 

@@ -8,13 +8,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
 from airflow_stack.backends.containers import name_prefix
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE
 from airflow_stack.config import StackConfig
 from airflow_stack.config.load import secrets_directory
+from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.running import docker_containers as containers
 from airflow_stack.operations.running.interface import Say
@@ -119,7 +120,11 @@ def clone(
     config["HostConfig"] = dict(attributes["HostConfig"]) | (host or {})
     config["NetworkingConfig"] = {"EndpointsConfig": {first: {}}}
     api = client().api
-    made = api.create_container_from_config(config, name)  # type: ignore[no-untyped-call] # the stubs leave it out
+    try:
+        made = api.create_container_from_config(config, name)  # type: ignore[no-untyped-call] # the stubs leave it out
+    except APIError as error:
+        # Its name is taken, by what is none of this stack's: those are counted.
+        raise OperationError(f"Docker refuses the container {name}: {error.explanation or error}") from None
     for network in others:
         api.connect_container_to_network(made["Id"], network)
     return client().containers.get(made["Id"])
