@@ -39,9 +39,10 @@ def check(config: StackConfig, given: Collection[str], plan: Plan, machine: Mach
     """
     pulumi = PulumiCli.that_may_know(machine.program, stack) if tool == "pulumi" else None
     found = look(config, machine.program, stack, pulumi.resource_ids if pulumi else None)
+    shared = recovery.shared_state(pulumi, found) if pulumi else ""
     problems = [
         *folder_problems(machine, stack),
-        *([recovery.shared_state(pulumi, found)] if pulumi and found.misplaced() else []),
+        *([shared] if shared else []),
         *name_problems(plan, found, stack, tool),
         *volume_problems(plan, found, machine, stack, given, pulumi),
         *port_problems(config, plan, found, stack),

@@ -16,7 +16,7 @@ from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import origin, ownership, preflight
+from airflow_stack.operations import origin, ownership, preflight, recovery
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
 from airflow_stack.operations.doctor.machine import output, version_in
@@ -92,7 +92,9 @@ def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Ite
     pulumi = PulumiCli.that_may_know(program, stack)
     found = ownership.look(config, program, stack, pulumi.resource_ids if pulumi else None)
     made = [one.labels[MANAGED_BY] for one in found.ours("container") if MANAGED_BY in one.labels]
+    shared = recovery.shared_state(pulumi, found) if pulumi else ""
     problems = [
+        *([shared] if shared else []),
         *preflight.name_problems(planned, found, stack, made[0] if made else "pulumi"),
         *preflight.volume_problems(planned, found, machine, stack, given, pulumi),
         *preflight.port_problems(config, planned, found, stack),
