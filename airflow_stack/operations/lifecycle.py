@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ from airflow_stack.airflow.secrets import files, generated
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import Plan, plan, servers
-from airflow_stack.backends.identity import Identity
+from airflow_stack.backends.identity import Identity, has_secrets
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
@@ -29,7 +30,7 @@ from airflow_stack.operations.compose_cli import ComposeCli
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.health import wait_until_healthy
 from airflow_stack.operations.image_build import Say
-from airflow_stack.operations.ownership import Kind, Ownership, named
+from airflow_stack.operations.ownership import Kind, Ownership, Thing, named
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.recovery import judged, part, recover
@@ -82,15 +83,18 @@ def down(directory: Path, stack: str, say: Say) -> None:
     pulumi = PulumiCli.that_may_know(program, stack)
     found = judged(pulumi, config) if pulumi is not None else ownership.look(config, program, stack)
     was_up = bool(found.ours("container") or found.ours("network"))
-    had_data = bool(found.ours("volume") or secrets_directory(program, stack).exists())
+    data = found.ours("volume")
+    had_data = bool(data) or has_secrets(program, stack)
     docker_scale.clear(config, program, stack, say)
     if pulumi is not None and _managed_by(found) != "compose" and (was_up or not found.misplaced()):
         part(pulumi, found, say)
         pulumi.destroy()
-    _remove_rest(config, program, stack, say, keep_data=keep_data)
+    _remove_rest(config, program, stack, say)
+    if not keep_data:
+        _remove_volumes(data)
     docker_scale.forget(program, stack)
     if keep_data or not (was_up or had_data):
-        say(_farewell(config, program, stack, was_up=was_up))
+        say(_farewell(program, stack, data, was_up=was_up))
     else:
         shutil.rmtree(secrets_directory(program, stack), ignore_errors=True)
         say(f"stack {stack!r} is down, and its data deleted")
@@ -98,14 +102,13 @@ def down(directory: Path, stack: str, say: Say) -> None:
         say(f"left alone: what is {owner}" + (f"; to {owner.take_down}" if owner.is_there else ""))
 
 
-def _farewell(config: StackConfig, program: Path, stack: str, *, was_up: bool) -> str:
+def _farewell(program: Path, stack: str, data: Sequence[Thing], *, was_up: bool) -> str:
     """What has become of the stack, and what of it is still there."""
-    secrets = secrets_directory(program, stack)
-    kept = ownership.look(config, program, stack).ours("volume")
+    kept = [volume for volume in data if named("volume", volume.name)]
     head = f"stack {stack!r} is down" if was_up else f"stack {stack!r} was not up: there is nothing to remove"
     what = [", ".join(sorted(volume.name for volume in kept))] if kept else []
-    if secrets.exists():
-        what.append(f"the secrets in {secrets}")
+    if has_secrets(program, stack):
+        what.append(f"the secrets in {secrets_directory(program, stack)}")
     return f"{head}. Kept: {', and '.join(what)}" if what else head
 
 
@@ -174,7 +177,7 @@ def _managed_by(found: Ownership) -> str | None:
     return tools[0] if tools else None
 
 
-def _remove_rest(config: StackConfig, program: Path, stack: str, say: Say, *, keep_data: bool) -> None:
+def _remove_rest(config: StackConfig, program: Path, stack: str, say: Say) -> None:
     """What no tool's state knows: a Compose stack, or what an interrupted run has left."""
     found = ownership.look(config, program, stack)
     _remove_all(ownership.containers(found), say)
@@ -183,12 +186,15 @@ def _remove_rest(config: StackConfig, program: Path, stack: str, say: Say, *, ke
             network.remove()
         except APIError as error:
             raise OperationError(f"network {network.name} could not be removed: {error.explanation}") from None
-    if not keep_data:
-        for volume in ownership.volumes(found):
-            try:
-                volume.remove()
-            except APIError as error:
-                raise OperationError(f"volume {volume.name} could not be removed: {error.explanation}") from None
+
+
+def _remove_volumes(data: Sequence[Thing]) -> None:
+    """Those that are still there: Pulumi has removed its own."""
+    for volume in ownership.volumes(data):
+        try:
+            volume.remove()
+        except APIError as error:
+            raise OperationError(f"volume {volume.name} could not be removed: {error.explanation}") from None
 
 
 def _remove_all(containers: list[DockerContainer], say: Say) -> None:

@@ -134,6 +134,8 @@ class Ownership:
 
     def is_ours(self, thing: Thing) -> bool:
         owner, me = self.owner(thing), self.identity
+        if thing.kind == "volume" and not owner.is_there and self._is_used(thing):
+            return True  # taken over, with its secrets: its labels stay what they were
         if not owner.stack or owner.stack != me.stack:
             return False
         if owner.directory is None:
@@ -178,6 +180,11 @@ class Ownership:
                 found.add(owner.directory)
         return found
 
+    def _is_used(self, volume: Thing) -> bool:
+        """Whether a container of ours has it."""
+        users = (one for one in self.things if one.kind == "container" and volume.name in one.mounts.values())
+        return any(self.is_ours(one) for one in users)
+
     def _has_our_name(self, thing: Thing) -> bool:
         return thing.name in self.network_names if thing.kind == "network" else thing.name.startswith(self.prefix)
 
@@ -208,9 +215,9 @@ def networks(found: Ownership) -> list[Network]:
     return _present(client().networks.get, found.ours("network"))
 
 
-def volumes(found: Ownership) -> list[Volume]:
-    """The stack's."""
-    return _present(client().volumes.get, found.ours("volume"))
+def volumes(things: Iterable[Thing]) -> list[Volume]:
+    """These, as far as they are still there."""
+    return _present(client().volumes.get, things)
 
 
 def named(kind: Kind, name: str) -> Thing | None:

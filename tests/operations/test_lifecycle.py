@@ -10,7 +10,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.identity import Identity
-from airflow_stack.backends.labels import DIRECTORY, MANAGED_BY, SERVICE, STACK
+from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SERVICE, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import read_stack_file
 from airflow_stack.operations import lifecycle, ownership
@@ -124,3 +124,15 @@ def test_networks_and_volumes_keep_their_labels(engine: Engine, tmp_path: Path) 
         "airflow": {STACK: "local"},
         "af-postgres-data": {STACK: "local"},
     }
+
+
+@pytest.mark.parametrize("throw_away", [False, True])
+def test_data_that_was_taken_over(engine: Engine, tmp_path: Path, down: Down, throw_away: bool) -> None:
+    """Rule: a volume that this stack uses is its own, though its labels tell of a clone that is gone."""
+    mine = project(tmp_path / "mine", throw_away=throw_away)
+    put_up(engine, mine, "local", "", was_up(mine))
+    labels = {STACK: "older", DIRECTORY: str(tmp_path / "gone"), ID: "0123456789abcdef"}
+    engine.volume("af-postgres-data", labels)
+    said = down(mine)
+    assert ("af-postgres-data" in engine.names()) != throw_away
+    assert any("Kept: af-postgres-data" in line for line in said) != throw_away
