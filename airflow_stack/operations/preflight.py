@@ -199,6 +199,6 @@ def disk_problems(plan: Plan, machine: Machine) -> list[str]:
         if free < wanted:
             problems.append(
                 f"{path} ({what}) has {free // 1024**2} MiB free, and needs {wanted // 1024**2} MiB.\n"
-                f"  mend: free some: docker system prune"
+                f"  mend: free some: docker image prune; docker builder prune"
             )
     return problems

@@ -263,6 +263,8 @@ NOT_OURS: dict[str, tuple[str, ...]] = {
     "a person logs in, in a browser": ("aws sso login",),
     "changes the machine of whoever runs it": (
         "docker run --privileged --rm tonistiigi/binfmt --install arm64",
+        "docker builder prune",
+        "docker image prune",
         "docker system prune",
         "sudo usermod -aG docker $USER",
     ),

@@ -73,8 +73,8 @@ class Engine:
     def volumes(self) -> Any:
         return SimpleNamespace(get=lambda key: self._get("volume", key))
 
-    def ping(self) -> None:
-        pass
+    def info(self) -> dict[str, Any]:
+        return {"MemTotal": 64 * 1024**3, "DockerRootDir": "/nowhere"}
 
     def _listed(self, kind: str, label: str) -> list[dict[str, Any]]:
         return [entry for entry in self.entries[kind].values() if label in (entry["Labels"] or {})]

@@ -13,7 +13,8 @@ from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SERVICE, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import read_stack_file
-from airflow_stack.operations import lifecycle, ownership
+from airflow_stack.errors import OperationError
+from airflow_stack.operations import lifecycle, ownership, preflight
 
 from .engine import Engine, put_up
 
@@ -136,3 +137,18 @@ def test_data_that_was_taken_over(engine: Engine, tmp_path: Path, down: Down, th
     said = down(mine)
     assert ("af-postgres-data" in engine.names()) != throw_away
     assert any("Kept: af-postgres-data" in line for line in said) != throw_away
+
+
+def test_an_up_that_is_refused_makes_no_id(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: who has brought nothing up has no claim on what is there: not at the second try either."""
+    moved, mine = project(tmp_path / "mine"), tmp_path / "mine"
+    put_up(engine, moved, "local")
+    (mine / ".airflow-stack").mkdir()
+    monkeypatch.setattr(preflight, "client", lambda: engine)
+    monkeypatch.setattr(preflight.image_build, "missing", lambda _: [])
+    before = engine.names()
+    for _ in range(2):
+        with pytest.raises(OperationError, match="no container, network or volume was created:\na container named af-"):
+            lifecycle._compose_up(read_stack_file(mine, "local")[0], set(), mine, "local", print)
+    assert engine.names() == before
+    assert Identity.read(mine, "local").id == ""

@@ -285,3 +285,31 @@ def test_volumes_of_before_ids_go_along(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "old").rename(tmp_path / "new")
     Identity.settle(tmp_path / "new", "local")
     assert ours(tmp_path / "new") == {"af-postgres-data"}
+
+
+def test_compose_s_own_label_tells_a_directory_of_before_ids(engine: Engine, tmp_path: Path) -> None:
+    """Rule: the one container that mounts no secret is found by where its Compose file was."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        keep_secrets(tmp_path / name)
+    place = tmp_path / "one" / ".airflow-stack" / "local"
+    labels = {STACK: "local", SERVICE: "proxy", "com.docker.compose.project.working_dir": str(place)}
+    engine.container("af-proxy", labels)
+    assert ours(tmp_path / "one") == {"af-proxy"}
+    assert ours(tmp_path / "two") == set()
+    (owner,) = look(tmp_path / "two").namesakes()
+    assert owner.directory == tmp_path / "one"
+
+
+def test_a_path_that_looks_like_another_s(engine: Engine, tmp_path: Path) -> None:
+    """Rule: a clone within a clone, or a stack whose name begins like another one's, is told apart."""
+    outer, inner = tmp_path / "outer", tmp_path / "outer" / ".airflow-stack" / "local" / "inner"
+    for program in (outer, inner):
+        program.mkdir(parents=True)
+        keep_secrets(program)
+    made = put_up(engine, inner, "local", "dev")
+    other = put_up(engine, outer, "local-2", "x")
+    own = put_up(engine, outer, "local", "")
+    assert ours(outer) == own
+    assert ours(inner, DEV) == made
+    assert ours(outer).isdisjoint(other)
