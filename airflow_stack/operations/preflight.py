@@ -136,7 +136,9 @@ def port_problems(config: StackConfig, plan: Plan, found: Ownership, stack: str)
     problems = []
     for key, port in config.published_ports().items():
         if port not in ours and not _free(plan.bind_address, port):
-            by = f"container {users[port]}" if port in users else "another program"
+            thing = named("container", users[port]) if port in users else None
+            whose = f", which is {owner}" if thing and (owner := found.owner(thing)) != NOBODY else ""
+            by = f"container {users[port]}{whose}" if thing else "another program"
             problems.append(
                 f"{NAMESPACE}:{key}: port {port} of {plan.bind_address} is in use by {by}.\n"
                 f"  mend: stop it (see: ss -ltnp 'sport = :{port}'), or take another port:"
@@ -146,7 +148,7 @@ def port_problems(config: StackConfig, plan: Plan, found: Ownership, stack: str)
 
 
 def _publishing(found: Ownership) -> tuple[set[int], dict[int, str]]:
-    """Ports of this stack's containers; and of all others, who has them."""
+    """Ports of this stack's containers; and of all others, with the container's name."""
     own = {thing.key for thing in found.ours("container")}
     ours, users = set(), {}
     for container in client().containers.list(ignore_removed=True):
@@ -155,9 +157,7 @@ def _publishing(found: Ownership) -> tuple[set[int], dict[int, str]]:
                 if container.id in own:
                     ours.add(port)
                 else:
-                    thing = named("container", str(container.name))
-                    owner = found.owner(thing) if thing else NOBODY
-                    users[port] = f"{container.name}" + (f", which is {owner}" if owner != NOBODY else "")
+                    users[port] = str(container.name)
     return ours, users
 
 
