@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from airflow_stack.airflow import describe
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
+from airflow_stack.config.aws.endpoints import interface_endpoints
 from airflow_stack.config.aws.network import OwnNetwork
 from airflow_stack.config.aws.services import Capacity, TaskSize
 from airflow_stack.cost import assumptions as assume
@@ -228,20 +229,6 @@ def _where(capacity: Capacity) -> str:
     if not capacity.spot_weight:
         return ""
     return " (partly Spot)" if capacity.on_demand_base + capacity.on_demand_weight else " (Spot)"
-
-
-def interface_endpoints(config: StackConfig) -> list[str]:
-    """As the network has them, said here without Pulumi. A test compares both."""
-    also = {"sqs": isinstance(config.broker, SqsBroker), "ssmmessages": config.aws.exec,
-            "kinesis-firehose": config.aws.logs.firelens}  # fmt: skip
-    return [
-        "ecr.api",
-        "ecr.dkr",
-        "logs",
-        "monitoring",
-        "secretsmanager",
-        *(name for name, needed in also.items() if needed),
-    ]
 
 
 def alarms(config: StackConfig) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_stack.backends.aws.policies import Statement, statement
 from airflow_stack.backends.aws.policy_document import account, partition
+from airflow_stack.backends.aws.registry import repository_name
 from airflow_stack.config import StackConfig
 
 TAG = "airflow-stack"
@@ -133,7 +134,7 @@ class PartsRights:
         )
         statements = [
             statement("Bucket", actions("s3", bucket), [buckets]),
-            statement("Images", actions("ecr", image), self._arn("ecr", f"repository/{prefix}")),
+            statement("Images", actions("ecr", image), self._arn("ecr", f"repository/{repository_name(prefix, '*')}")),
             statement("LogIn", ["ecr:GetAuthorizationToken"], ["*"]),
             statement("Secrets", actions("secretsmanager", vault), self._arn("secretsmanager", f"secret:{prefix}/*")),
         ]
@@ -143,13 +144,19 @@ class PartsRights:
         if self._config.database.kind == "rds":
             change = (
                 "AddTagsToResource CreateDBInstance CreateDBParameterGroup CreateDBSnapshot CreateDBSubnetGroup"
-                " DeleteDBInstance DeleteDBParameterGroup DeleteDBSubnetGroup DescribeDBInstances"
+                " DeleteDBInstance DeleteDBParameterGroup DeleteDBSubnetGroup"
                 " DescribeDBParameterGroups DescribeDBParameters DescribeDBSubnetGroups ListTagsForResource"
                 " ModifyDBInstance ModifyDBParameterGroup ModifyDBSubnetGroup RebootDBInstance RemoveTagsFromResource"
                 " ResetDBParameterGroup"
             )
             kinds = (f"{kind}:{prefix}-*" for kind in ("db", "pg", "snapshot", "subgrp"))
-            statements.append(statement("Database", actions("rds", change), self._arn("rds", *kinds)))
+            statements += [
+                statement("Database", actions("rds", change), self._arn("rds", *kinds)),
+                # What is made without an option group of its own gets AWS's default one.
+                statement("DefaultOptions", ["rds:CreateDBInstance"], self._arn("rds", "og:default*")),
+                # The provider looks an instance up by a filter, which AWS judges as a look at all of them.
+                statement("ReadDatabases", ["rds:DescribeDBInstances"], self._arn("rds", "db:*")),
+            ]
         return [*statements, *self._broker()]
 
     def _broker(self) -> list[Statement]:
@@ -188,8 +195,12 @@ class PartsRights:
         )
         read = "DescribeScalableTargets DescribeScalingPolicies DescribeScheduledActions"
         targets = self._arn("application-autoscaling", "scalable-target/*")
+        # How the provider waits for a rollout: it finds the deployment of the revision that it has asked for.
+        rollout = "DescribeServiceDeployments ListServiceDeployments"
+        rollouts = ("service/{0}/{0}-*", "service-deployment/{0}/{0}-*/*")
         return [
             statement("Cluster", actions("ecs", change), self._arn("ecs", *(name.format(prefix) for name in names))),
+            statement("Rollouts", actions("ecs", rollout), self._arn("ecs", *(one.format(prefix) for one in rollouts))),
             # AWS knows no resource of these.
             statement("TaskDefinitions", actions("ecs", "DeregisterTaskDefinition DescribeTaskDefinition"), ["*"]),
             statement("Scaling", actions("application-autoscaling", scaling), targets),
@@ -245,6 +256,9 @@ class PartsRights:
             # AWS knows no resource of these.
             statement("Subscription", actions("sns", "GetSubscriptionAttributes Unsubscribe"), ["*"]),
             statement("MakeKey", ["kms:CreateKey"], ["*"], self._made),
+            # A key that is being made has no tag yet, and KMS can't tell that moment from a later one.
+            # https://docs.aws.amazon.com/kms/latest/developerguide/tag-permissions.html
+            statement("TagKey", ["kms:TagResource"], self._arn("kms", "key/*"), self._made),
             statement("Key", actions("kms", key), self._arn("kms", "key/*"), self._ours),
         ]
 
@@ -256,7 +270,7 @@ class PartsRights:
         )
         table = (
             "CreateDatabase CreateTable DeleteDatabase DeleteTable GetDatabase GetTable GetTags UpdateDatabase"
-            " UpdateTable"
+            " UpdateTable GetPartitionIndexes"
         )
         group = (
             "CreateWorkGroup DeleteWorkGroup GetWorkGroup ListTagsForResource TagResource UntagResource UpdateWorkGroup"

@@ -13,6 +13,7 @@ import pulumi
 from pulumi_aws import ec2, vpc
 
 from airflow_stack.config import StackConfig
+from airflow_stack.config.aws.endpoints import interface_endpoints
 from airflow_stack.config.aws.network import ExistingNetwork, OwnNetwork
 
 ANYWHERE = "0.0.0.0/0"
@@ -43,22 +44,6 @@ def subnets(cidr: str, zones: Sequence[str]) -> list[Zone]:
 
 def _prefix(cidr: str) -> int:
     return ipaddress.IPv4Network(cidr).prefixlen + (2 * MOST_ZONES - 1).bit_length()
-
-
-def interface_endpoints(config: StackConfig) -> list[str]:
-    """AWS services that tasks reach by interface endpoints where they have no other way out; each costs by the hour.
-
-    Fargate itself, and task protection through the ECS agent, need none.
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
-    """
-    services = ["ecr.api", "ecr.dkr", "logs", "monitoring", "secretsmanager"]
-    if config.broker.kind == "sqs":
-        services.append("sqs")
-    if config.aws.exec:
-        services.append("ssmmessages")
-    if config.aws.logs.firelens:
-        services.append("kinesis-firehose")
-    return sorted(services)
 
 
 def after(value: pulumi.Output[str], resources: Sequence[pulumi.Resource]) -> pulumi.Output[str]:

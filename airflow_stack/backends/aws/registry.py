@@ -41,7 +41,7 @@ class Registry(pulumi.ComponentResource):
         suffix = random.RandomId(f"{name}-repository-suffix", byte_length=3, opts=pulumi.ResourceOptions(parent=self))
         repository = ecr.Repository(
             f"{name}-repository",
-            name=pulumi.Output.concat(target.name, "-airflow-", suffix.hex),
+            name=suffix.hex.apply(lambda hex_: repository_name(target.name, hex_)),
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[ecr.RepositoryEncryptionConfigurationArgs(encryption_type="AES256")],
@@ -52,6 +52,11 @@ class Registry(pulumi.ComponentResource):
         self.repository_url = repository.repository_url
         self.repository_arn = repository.arn
         self.register_outputs({})
+
+
+def repository_name(stack: str, suffix: str) -> str:
+    """The repository's name; ``*`` for the suffix gives the pattern of all that this stack has made."""
+    return f"{stack}-airflow-{suffix}"
 
 
 def lifecycle_policy() -> str:

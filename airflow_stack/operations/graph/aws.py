@@ -9,7 +9,7 @@ from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS, roles
 from airflow_stack.backends.aws.logs import SERVICES as LOG_GROUPS
 from airflow_stack.backends.aws.metrics import namespace
-from airflow_stack.backends.aws.network import interface_endpoints, subnets
+from airflow_stack.backends.aws.network import subnets
 from airflow_stack.backends.aws.policies import LOG_WRITERS
 from airflow_stack.backends.aws.secrets import read_files
 from airflow_stack.backends.aws.security_groups import BROKER_ROLES, LOG_PORTS, WEBSERVER_PORT
@@ -17,6 +17,7 @@ from airflow_stack.backends.aws.services import SERVICES
 from airflow_stack.backends.aws.task_definitions import SIZES
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
+from airflow_stack.config.aws.endpoints import interface_endpoints
 from airflow_stack.config.aws.network import OwnNetwork
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.operations.graph.topology import (

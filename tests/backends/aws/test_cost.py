@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_stack import cli
-from airflow_stack.backends.aws import network, side_containers
+from airflow_stack.backends.aws import side_containers
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.aws.services import Capacity, Schedule
 from airflow_stack.config.aws.types import RDS_MEMORY
 from airflow_stack.cost import Item, Load, PriceError, assumptions, estimate, prices
-from airflow_stack.cost.estimate import alarms, interface_endpoints, spot_share
+from airflow_stack.cost.estimate import alarms, spot_share
 from airflow_stack.cost.hours import hours_per_week, minutes, share
 from backends.aws.recorded import SMALLEST
 
@@ -125,7 +125,7 @@ def test_spot_is_paid_by_what_is_on_spot() -> None:
     [
         ("nat", "NAT gateways", 0.045 * 730),
         ("nat_per_zone", "NAT gateways", 2 * 0.045 * 730),
-        ("vpc_endpoints", "interface endpoints", 6 * 2 * 0.01 * 730),
+        ("vpc_endpoints", "interface endpoints", 7 * 2 * 0.01 * 730),
     ],
 )
 def test_the_way_out_is_paid(egress: str, what: str, by_hand: float) -> None:
@@ -143,15 +143,6 @@ def test_an_existing_network_s_gateways_are_its_owner_s() -> None:
     network_ = {"kind": "existing"} | ids
     items = estimate(stack({"network": network_, "egress": "nat"})).items
     assert not [one for one in items if "NAT" in one.what or one.what == "public IPv4 addresses of tasks"]
-
-
-@pytest.mark.parametrize("broker", ["sqs", "elasticache"])
-@pytest.mark.parametrize("exec_", [True, False])
-@pytest.mark.parametrize("firelens", [True, False])
-def test_endpoints_are_those_of_the_network(broker: str, exec_: bool, firelens: bool) -> None:
-    """The estimate counts without Pulumi what the network makes."""
-    config = stack({"exec": exec_, "logs": {"firelens": firelens}}, broker={"kind": broker})
-    assert sorted(interface_endpoints(config)) == network.interface_endpoints(config)
 
 
 def test_metrics_are_published_as_often_as_is_paid() -> None:

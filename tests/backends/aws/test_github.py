@@ -137,7 +137,7 @@ def test_what_is_named_bears_the_stacks_prefix(name: str) -> None:
             continue
         tagged = "Tag/airflow-stack" in json.dumps(one.get("Condition", {}))
         created = "ec2:CreateAction" in json.dumps(one.get("Condition", {}))
-        known = sid in ("ExistingNetwork", "ReadAlarms", "ReadItself", "Scaling")
+        known = sid in ("DefaultOptions", "ExistingNetwork", "ReadAlarms", "ReadDatabases", "ReadItself", "Scaling")
         for resource in one["Resource"]:
             assert "airflow" in resource or tagged or created or known or resource.endswith(":catalog"), (
                 f"{sid}: {resource}"
@@ -190,10 +190,11 @@ def test_parliament_finds_nothing(name: str) -> None:
 
 def excused(finding: Any) -> bool:
     """Who deploys the bucket says who reads it. Some actions are of several kinds, of which the stack has one; and a
-    security group is made in somebody's VPC by one statement and as a tagged resource by another."""
+    security group is made in somebody's VPC by one statement and as a tagged resource by another, an instance of RDS by
+    one and in AWS's default option group by another."""
     if finding.issue == "RESOURCE_POLICY_PRIVILEGE_ESCALATION":
         return "s3:::airflow-*" in finding.detail
-    kinds = ("listener/net/", "capacity-reservation/", "datacatalog/", "security-group/")
+    kinds = ("listener/net/", "capacity-reservation/", "datacatalog/", "security-group/", ":db:*")
     return finding.issue == "RESOURCE_MISMATCH" and all(
         any(kind in one["required_format"] for kind in kinds) for one in finding.detail
     )

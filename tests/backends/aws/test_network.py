@@ -32,7 +32,7 @@ EXISTING = {
     "public_subnet_ids": ["subnet-00000000000000001", "subnet-00000000000000002"],
     "private_subnet_ids": ["subnet-00000000000000003", "subnet-00000000000000004"],
 }
-ALWAYS = {"ecr.api", "ecr.dkr", "logs", "monitoring", "secretsmanager"}
+ALWAYS = {"ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "secretsmanager"}
 # Private subnets without another way out reach no public registry.
 SIDE_IMAGES = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/public"
 EGRESSES = ("public_ip", "nat", "nat_per_zone", "vpc_endpoints")
