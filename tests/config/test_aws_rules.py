@@ -204,3 +204,29 @@ def test_the_networks_fit_a_security_group(way: dict[str, Any], most: int) -> No
     assert f"must name at most {most} networks, not {most + 1}" in refusal(
         {"load_balancer": {"allowed_cidrs": networks} | way}
     ).replace("\n", " ")
+
+
+@pytest.mark.parametrize("user", ["admin", "rdsadmin", "rds_superuser", "pg_airflow", "_airflow"])
+def test_rds_is_not_asked_for_a_user_that_it_refuses(user: str) -> None:
+    """CreateDBInstance would say so after ten minutes of an update."""
+    text = refusal(database={"kind": "rds", "user": user})
+    assert "airflow-stack:database.user: " in text
+    assert "pulumi config set --stack prod --path airflow-stack:database.user airflow" in text
+
+
+def test_rds_is_not_asked_for_a_database_that_it_refuses() -> None:
+    """A database's name begins with a letter."""
+    assert "airflow-stack:database.name: must start with a letter" in refusal(database={"kind": "rds", "name": "_a"})
+
+
+def test_versions_of_postgres_are_those_without_a_surcharge() -> None:
+    """13 is in paid extended support since February 2026."""
+    assert "'14', '15', '16' or '17'" in refusal(database={"kind": "rds", "version": "13"})
+    assert stack(database={"kind": "rds", "version": "17"}).database.version == "17"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "us-iso-east-1", "us-isob-east-1"])
+def test_a_partition_with_other_names_is_refused(region: str) -> None:
+    """Endpoints, images of the sidecars and services have other names there."""
+    assert "airflow-stack:target.region: is a region of a partition" in refusal({"region": region})
+    assert stack({"region": "us-gov-west-1"}).aws.region == "us-gov-west-1"

@@ -215,7 +215,7 @@ valid_aws = section(
     database=section(
         instance_class=st.sampled_from(["db.r7g.large", "db.m7g.8xlarge"]),
         multi_az=st.booleans(),
-        version=st.sampled_from(["13", "16"]),
+        version=st.sampled_from(["14", "17"]),
     ),
     broker=st.just({"kind": "elasticache"}) | section(max_receives=st.integers(2, 9)),
     admin_password=st.just({"secure": "AAAB"}),

@@ -22,7 +22,7 @@ PORT = 6379
 LONG_POLL = 20
 RETENTION = 14 * 24 * 3600
 
-# Engine version (its minor ones are AWS's choice) and parameter family, by engine.
+# Engine version and parameter family, by engine.
 ENGINES = {"valkey": ("8.0", "valkey8"), "redis": ("7.1", "redis7")}
 
 SNAPSHOT_DAYS = 1
@@ -129,8 +129,10 @@ class Broker(pulumi.ComponentResource):
             description=f"Celery broker of {prefix}",
             engine=broker.engine,
             engine_version=version,
-            auto_minor_version_upgrade=True,
-            apply_immediately=False,
+            # AWS's own minor upgrade would make the next update a downgrade, which only a new, empty cache can do.
+            auto_minor_version_upgrade=False,
+            # The old engine's parameter group can't be deleted before the new engine is in.
+            apply_immediately=True,
             node_type=broker.node_type,
             num_cache_clusters=broker.replicas + 1,
             # One that takes over needs one to take over from, in another zone.

@@ -113,9 +113,10 @@ class Database(pulumi.ComponentResource):
             # The major version alone: a minor one that AWS has installed is no change.
             engine_version=database.version,
             auto_minor_version_upgrade=True,
-            # A changed major version is somebody's wish, and happens in the maintenance window.
+            # What config says holds when the update ends: pools, workers and alarms go by the new instance class at
+            # once. And a parameter group of the old major version could not be deleted before the upgrade.
             allow_major_version_upgrade=True,
-            apply_immediately=False,
+            apply_immediately=True,
             instance_class=database.instance_class,
             multi_az=database.multi_az,
             storage_type="gp3",

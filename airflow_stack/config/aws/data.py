@@ -10,21 +10,47 @@ from airflow_stack.config.aws.types import RDS_MEMORY, InstanceClass
 from airflow_stack.config.errors import RuleError
 from airflow_stack.config.types import RedisVisibilityTimeout, Section, SqlName, matches
 
+RESERVED_USERS = ("admin", "rdsadmin", "rds_superuser")
+
 
 class RdsDatabase(Section):
     """RDS for PostgreSQL: encrypted, backed up, protected from deletion. Its password is generated."""
 
     kind: Literal["rds"]
-    version: Literal["13", "14", "15", "16"] = Field(
-        "16", description="PostgreSQL's major version: those that Airflow supports. AWS picks the minor one."
+    version: Literal["14", "15", "16", "17"] = Field(
+        "16",
+        description="PostgreSQL's major version, of those that RDS supports without a surcharge. AWS picks the minor"
+        " one. A higher one is an upgrade at the next update, which takes the database away for some minutes.",
     )
-    instance_class: InstanceClass = Field("db.t4g.micro", description="Size of the instance.")
+    instance_class: InstanceClass = Field(
+        "db.t4g.micro",
+        description="Size of the instance. Another one is put in at once, which takes the database away for some"
+        " minutes, or for one with multi_az.",
+    )
     storage: int = Field(20, ge=20, le=65_536, description="GB of storage at first.")
     max_storage: int = Field(100, ge=22, le=65_536, description="GB that the storage may grow to.")
     multi_az: bool = Field(False, description="A standby in another zone, which takes over; twice the price.")
     backup_days: int = Field(7, ge=1, le=35, description="Days for which daily backups are kept.")
     user: SqlName = Field("airflow", description="Airflow's role, which owns the instance.")
     name: SqlName = Field("airflow", description="Airflow's database.")
+
+    @field_validator("user")
+    @classmethod
+    def _may_own(cls, value: str) -> str:
+        """Names that CreateDBInstance refuses as a master user of PostgreSQL.
+
+        https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
+        """
+        if value in RESERVED_USERS or value.startswith("pg_"):
+            raise ValueError(f"is a name that RDS keeps for itself, as it does pg_... and {', '.join(RESERVED_USERS)}")
+        return value
+
+    @field_validator("user", "name")
+    @classmethod
+    def _begins(cls, value: str) -> str:
+        if value.startswith("_"):
+            raise ValueError("must start with a letter: RDS takes no other name")
+        return value
 
     @field_validator("instance_class")
     @classmethod

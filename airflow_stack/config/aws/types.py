@@ -119,9 +119,18 @@ def _unique(values: list[str]) -> list[str]:
 
 Unique = AfterValidator(_unique)
 
+
+def _standard_names(value: str) -> str:
+    """The partitions of China and of isolated regions have endpoints, images and services of other names."""
+    if value.startswith("cn-") or "-iso" in value:
+        raise ValueError("is a region of a partition whose endpoints have other names: take one of aws or aws-us-gov")
+    return value
+
+
 Region = Annotated[
     str,
     matches(r"[a-z]{2}(-[a-z]+){1,3}-[0-9]", "must be the name of an AWS region"),
+    AfterValidator(_standard_names),
     Field(examples=["eu-central-1"]),
 ]
 Cidr = Annotated[str, AfterValidator(_is_cidr), Field(examples=["203.0.113.0/24"])]

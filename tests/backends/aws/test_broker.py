@@ -108,8 +108,17 @@ def test_the_cache_is_of_the_engine_of_config(engine: str, version: str, family:
     assert (parameters["family"], parameters["name"]) == (family, f"etl-broker-{family}")
     assert parameters["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}]
     assert inputs["replicationGroupId"] == "etl-broker"
-    assert inputs["autoMinorVersionUpgrade"] is True
-    assert inputs["applyImmediately"] is False
+
+
+def test_no_update_replaces_the_cache_for_a_version_that_aws_has_chosen() -> None:
+    """Rule: the version is pinned, so AWS must not move it; a downgrade is a new cache without the queued tasks."""
+    inputs = recorded(kind="elasticache").one(CACHE).inputs
+    assert inputs["autoMinorVersionUpgrade"] is False
+
+
+def test_a_changed_cache_is_changed_when_the_update_ends() -> None:
+    """Rule: nothing waits for the maintenance window, with the old parameter group in use until then."""
+    assert recorded(kind="elasticache").one(CACHE).inputs["applyImmediately"] is True
 
 
 def test_the_cache_is_encrypted_private_and_wants_a_password() -> None:

@@ -53,7 +53,7 @@ def test_the_default_instance_is_small_and_backed_up() -> None:
     expected = {
         "engineVersion": "16", "instanceClass": "db.t4g.micro", "allocatedStorage": 20, "maxAllocatedStorage": 100,
         "multiAz": False, "backupRetentionPeriod": 7, "autoMinorVersionUpgrade": True,
-        "allowMajorVersionUpgrade": True, "applyImmediately": False, "copyTagsToSnapshot": True,
+        "allowMajorVersionUpgrade": True, "applyImmediately": True, "copyTagsToSnapshot": True,
         "caCertIdentifier": "rds-ca-rsa2048-g1",
     }  # fmt: skip
     assert {key: inputs[key] for key in expected} == expected
@@ -73,7 +73,7 @@ def test_the_instance_is_encrypted_and_private() -> None:
     assert parameters["rds.force_ssl"] == "1"
 
 
-@pytest.mark.parametrize("version", ["13", "14", "15", "16"])
+@pytest.mark.parametrize("version", ["14", "15", "16", "17"])
 def test_parameters_are_of_the_version(version: str) -> None:
     """Rule: the family follows, under a name that the provider makes, since the old group is still in use then."""
     inputs = recorded(version=version).one(PARAMETERS).inputs
