@@ -53,9 +53,9 @@ class Autoscaling(pulumi.ComponentResource):
                 self._schedule(role, scalable, settings.schedule, settings.count, settings.count)
         workers = target.worker
         scalable = self._target("worker", workers.min, workers.max)
-        self._track(config, scalable)
+        tracking = self._track(config, scalable)
         if workers.schedule is not None:
-            self._schedule("worker", scalable, workers.schedule, workers.min, workers.max)
+            self._schedule("worker", scalable, workers.schedule, workers.min, workers.max, after=tracking)
         self.register_outputs({})
 
     def _target(self, role: str, least: int, most: int) -> appautoscaling.Target:
@@ -73,7 +73,7 @@ class Autoscaling(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _track(self, config: StackConfig, scalable: appautoscaling.Target) -> None:
+    def _track(self, config: StackConfig, scalable: appautoscaling.Target) -> appautoscaling.Policy:
         workers = config.aws.worker
         dimensions = {"ClusterName": self._cluster.cluster_name, "ServiceName": self._services.service_names["worker"]}
         metric = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationArgs(
@@ -87,7 +87,7 @@ class Autoscaling(pulumi.ComponentResource):
                 for key, value in dimensions.items()
             ],
         )
-        appautoscaling.Policy(
+        return appautoscaling.Policy(
             f"{self._name}-worker-tracking",
             name=f"{config.aws.name}-worker-{RATIO}",
             policy_type="TargetTrackingScaling",
@@ -104,8 +104,16 @@ class Autoscaling(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _schedule(self, role: str, scalable: appautoscaling.Target, schedule: Schedule, least: int, most: int) -> None:
-        previous: pulumi.Resource | None = None
+    def _schedule(
+        self,
+        role: str,
+        scalable: appautoscaling.Target,
+        schedule: Schedule,
+        least: int,
+        most: int,
+        after: pulumi.Resource | None = None,
+    ) -> None:
+        previous = after
         for moment, cron, bounds in (("stop", schedule.stop, (0, 0)), ("start", schedule.start, (least, most))):
             previous = appautoscaling.ScheduledAction(
                 f"{self._name}-{role}-{moment}",
@@ -118,6 +126,7 @@ class Autoscaling(pulumi.ComponentResource):
                 scalable_target_action=appautoscaling.ScheduledActionScalableTargetActionArgs(
                     min_capacity=bounds[0], max_capacity=bounds[1]
                 ),
-                # One after the other: Application Auto Scaling refuses two changes of one target at a time.
+                # One after the other: Application Auto Scaling refuses two changes of one target at a time, and the
+                # provider does not ask again: https://github.com/hashicorp/terraform-provider-aws/issues/17915
                 opts=pulumi.ResourceOptions(parent=self, depends_on=[previous] if previous else None),
             )

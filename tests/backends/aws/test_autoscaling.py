@@ -110,3 +110,5 @@ def test_the_actions_of_a_target_come_one_after_the_other() -> None:
     """Rule: Application Auto Scaling refuses two changes of one target at a time."""
     made = recorded(scheduler={"schedule": NIGHTS}, **WORKERS)
     assert "airflow-scheduler-stop" in made.of(ACTION)["airflow-scheduler-start"].depends_on
+    assert "airflow-worker-tracking" in made.of(ACTION)["airflow-worker-stop"].depends_on
+    assert "airflow-worker-stop" in made.of(ACTION)["airflow-worker-start"].depends_on
