@@ -7,19 +7,25 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.types import MemoryMiB, Port, RedisVisibilityTimeout, Section, SqlName
+from airflow_stack.config.types import DatabaseName, MemoryMiB, Port, RedisVisibilityTimeout, RoleName, Section
 
 
 class ContainerDatabase(Section):
     """PostgreSQL in a container of the stack, with a volume that outlives it."""
 
     kind: Literal["container"] = "container"
-    superuser: SqlName = Field("postgres", description="Superuser. Its password is the secret postgres_password.")
-    superuser_database: SqlName = Field("postgres", description="Database that is created for the superuser.")
-    user: SqlName = Field(
+    superuser: RoleName = Field(
+        "postgres",
+        description="Superuser, another role than Airflow's. Its password is the secret postgres_password.",
+        examples=["postgres"],
+    )
+    superuser_database: DatabaseName = Field(
+        "postgres", description="Database that is created for the superuser. Can be Airflow's."
+    )
+    user: RoleName = Field(
         "airflow", description="Airflow's role. Its password is the secret airflow_database_password."
     )
-    name: SqlName = Field("airflow", description="Airflow's database.")
+    name: DatabaseName = Field("airflow", description="Airflow's database.")
     port: Port | None = Field(
         None, description="Port on the host that leads to PostgreSQL. None by default.", examples=[5432]
     )
@@ -30,8 +36,8 @@ class ExternalDatabase(Section):
     """A PostgreSQL or MySQL server that is already there, named by the secret ``database_url``."""
 
     kind: Literal["external"]
-    user: SqlName = Field("airflow", description="Airflow's role, for the SQL that creates it.")
-    name: SqlName = Field("airflow", description="Airflow's database, for the SQL that creates it.")
+    user: RoleName = Field("airflow", description="Airflow's role, for the SQL that creates it.")
+    name: DatabaseName = Field("airflow", description="Airflow's database, for the SQL that creates it.")
 
 
 def _container_by_default(value: Any) -> Any:

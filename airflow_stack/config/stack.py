@@ -200,6 +200,20 @@ class StackConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _airflow_is_no_superuser(self) -> StackConfig:
+        """One role has one password, and a superuser of PostgreSQL reads files and runs commands on its server."""
+        database = self.database
+        if isinstance(database, ContainerDatabase) and database.superuser == database.user:
+            other = "postgres" if database.user != "postgres" else "superuser"
+            raise RuleError(
+                "database.superuser",
+                "is database.user too, and Airflow's role must be no superuser: give it another name, such as"
+                f" {other} (superuser_database and name can be the same)",
+                put=("database.superuser", other),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _celery_parts_need_celery(self) -> StackConfig:
         """Flower watches Celery, and an external broker serves it: without Celery both would do nothing."""
         if self.airflow.executor != "CeleryExecutor":

@@ -70,9 +70,24 @@ Directory = Annotated[str, AfterValidator(_directory)]
 BindAddress = Annotated[str, AfterValidator(_bind_address), Field(examples=["127.0.0.1"])]
 
 # An unquoted name in PostgreSQL and in MySQL, so that no SQL of ours ever needs quoting.
-SqlName = Annotated[
+_SQL_NAME = r"[a-z_][a-z0-9_]{0,30}"
+_SQL_NAME_RULE = "must be 1 to 31 lower-case letters, digits or _, not starting with a digit"
+
+# PostgreSQL keeps these for itself, and RDS the last one.
+RoleName = Annotated[
     str,
-    matches(r"[a-z_][a-z0-9_]{0,30}", "must be 1 to 31 lower-case letters, digits or _, not starting with a digit"),
+    matches(
+        rf"(?!pg_|(public|none|rdsadmin)$){_SQL_NAME}",
+        f"{_SQL_NAME_RULE} or with pg_; public, none and rdsadmin are PostgreSQL's own",
+    ),
+    Field(examples=["airflow"]),
+]
+DatabaseName = Annotated[
+    str,
+    matches(
+        rf"(?!(template0|template1|rdsadmin)$){_SQL_NAME}",
+        f"{_SQL_NAME_RULE}; template0, template1 and rdsadmin are PostgreSQL's own",
+    ),
     Field(examples=["airflow"]),
 ]
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from e2e.container_logs import ContainerLogs
+
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")
 
@@ -44,6 +46,11 @@ class Session:
             text=True,
             start_new_session=True,
         )
+        self._logs = ContainerLogs()
+
+    def container_logs(self, stack: str) -> dict[str, str]:
+        """What each container of a stack has printed, those that are gone included."""
+        return self._logs.of(stack)
 
     def close(self) -> None:
         """Returns when nothing of this session is left."""

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from airflow_stack.config.aws.types import RDS_MEMORY, InstanceClass
 from airflow_stack.config.errors import RuleError
-from airflow_stack.config.types import RedisVisibilityTimeout, Section, SqlName, matches
+from airflow_stack.config.types import DatabaseName, RedisVisibilityTimeout, RoleName, Section, matches
 
 RESERVED_USERS = ("admin", "rdsadmin", "rds_superuser")
 
@@ -31,8 +31,8 @@ class RdsDatabase(Section):
     max_storage: int = Field(100, ge=22, le=65_536, description="GB that the storage may grow to.")
     multi_az: bool = Field(False, description="A standby in another zone, which takes over; twice the price.")
     backup_days: int = Field(7, ge=1, le=35, description="Days for which daily backups are kept.")
-    user: SqlName = Field("airflow", description="Airflow's role, which owns the instance.")
-    name: SqlName = Field("airflow", description="Airflow's database.")
+    user: RoleName = Field("airflow", description="Airflow's role, which owns the instance.")
+    name: DatabaseName = Field("airflow", description="Airflow's database.")
 
     @field_validator("user")
     @classmethod

@@ -47,7 +47,7 @@ def dialect_of(url: str) -> Dialect:
 
 
 def render(config: StackConfig, dialect: Dialect | None) -> str:
-    """The statements, with a placeholder where the password belongs. The names are plain: see SqlName."""
+    """The statements, with a placeholder where the password belongs. The names are plain: see RoleName."""
     templates = {"postgresql": _POSTGRESQL, "mysql": _MYSQL}
     chosen = [templates[dialect]] if dialect else list(templates.values())
     return "\n".join(text.format(user=config.database.user, name=config.database.name) for text in chosen)
