@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from airflow_stack.airflow.environment import RUNTIME as RUNTIME
 from airflow_stack.airflow.environment import environment, role_environment
 from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.config import StackConfig
 
-RUNTIME = "/opt/airflow-stack/bin"
 HOME = "/opt/airflow"
 
 # For a command whose output somebody watches: Python keeps what it prints to itself where that is no terminal.

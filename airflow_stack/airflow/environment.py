@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from airflow_stack.airflow.secrets import DIRECTORY
 from airflow_stack.config import StackConfig
 from airflow_stack.config.airflow import OptionValue
+
+# Programs of the image.
+RUNTIME = "/opt/airflow-stack/bin"
 
 Options = dict[tuple[str, str], OptionValue]
 
@@ -14,8 +19,17 @@ def environment(config: StackConfig) -> dict[str, str]:
     user: Options = {
         (section, key): value for section, values in config.airflow.options.items() for key, value in values.items()
     }
-    merged = {**_defaults(config), **user, **_essential(config)}
+    # By whichever way the user sets an option: Airflow would take a command of ours before a name in the backend.
+    theirs = {(section, _base(key)) for section, key in user}
+    defaults = {(section, key): value for (section, key), value in _defaults(config).items()
+                if (section, _base(key)) not in theirs}  # fmt: skip
+    merged = {**defaults, **user, **_essential(config)}
     return dict(sorted((_name(section, key), _text(value)) for (section, key), value in merged.items()))
+
+
+def _base(key: str) -> str:
+    """An option's key, whether it is given as such, by a command, or by its name in the secrets backend."""
+    return re.sub(r"_(cmd|secret)$", "", key)
 
 
 def role_environment(config: StackConfig, role: str) -> dict[str, str]:
@@ -61,6 +75,9 @@ def _defaults(config: StackConfig) -> Options:
         ("usage_data_collection", "enabled"): False,
         # The image's entrypoint waits for the migrated database; a second look costs each role half a second of CPU.
         ("database", "check_migrations"): False,
+        # An error of the database is logged with its statement, and without the values in it: hashes, ciphertexts, XComs.
+        # What is right depends on the URL, which is a secret: the container finds it out.
+        ("database", "sql_alchemy_engine_args_cmd"): f"{RUNTIME}/engine-args",
     }
     if config.celery:
         options |= {
@@ -68,6 +85,7 @@ def _defaults(config: StackConfig) -> Options:
             # that has been queued for minutes was lost on its way, with the broker for example: it is sent again.
             ("scheduler", "task_queued_timeout"): 180,
             ("scheduler", "task_queued_timeout_check_interval"): 30,
+            ("celery", "result_backend_sqlalchemy_engine_options"): '{"hide_parameters": true}',
             # Sent from the scheduler's own process: a pool forked for every batch costs more than it sends.
             ("celery", "sync_parallelism"): 1,
             # A broker that restarts is tried again, each second, before the task fails for it.

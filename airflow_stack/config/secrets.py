@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
+_QUOTED = r"([A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
+_USER_INFO = re.compile(f"{_QUOTED}(:{_QUOTED})?")
 _URL_UNSAFE = "must be 8 to 128 letters, digits or -._~!*+="
 
 
@@ -31,14 +33,29 @@ def _fernet_key(value: SecretStr) -> SecretStr:
 
 
 def _url(schemes: tuple[str, ...], what: str) -> AfterValidator:
+    """A URL that every library here reads in the same way.
+
+    One that they disagree on ends up in an error of theirs, with a part of its password for a host or a port.
+    """
+    rule = (
+        f"must be the URL of {what}, with the password before the @; what in user and password is no letter, digit or"
+        " -._~!*+= is written as %XX, such as %40 for @, %2F for / and %25 for %"
+    )
+
     def check(value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
         try:
-            url = urlsplit(value.get_secret_value())
+            url = urlsplit(text)
             valid = url.scheme in schemes and bool(url.hostname) and (url.port is None or url.port > 0)
         except ValueError:
-            valid = False
-        if not valid or not value.get_secret_value().isprintable() or " " in value.get_secret_value():
-            raise ValueError(f"must be the URL of {what}")
+            raise ValueError(rule) from None
+        user, at, _ = url.netloc.rpartition("@")
+        valid &= text.isprintable() and " " not in text and text.count("@") == len(at) and not url.fragment
+        valid &= bool(_USER_INFO.fullmatch(user))
+        # A password there is one that no library hides.
+        valid &= not any("password" in key.lower() for key, _ in parse_qsl(url.query, keep_blank_values=True))
+        if not valid:
+            raise ValueError(rule)
         return value
 
     return AfterValidator(check)

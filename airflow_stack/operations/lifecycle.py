@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container as DockerContainer
+from pydantic import ValidationError
 
 from airflow_stack.airflow import describe
 from airflow_stack.airflow.secrets import files, generated
@@ -21,9 +22,10 @@ from airflow_stack.backends.containers import Plan, plan, servers
 from airflow_stack.backends.identity import Identity, has_secrets
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import SECRET_KEYS, ConfigError, Secrets, StackConfig, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.config.load import secrets_directory
+from airflow_stack.config.problems import secret_problems
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import origin, ownership
 from airflow_stack.operations.compose_cli import ComposeCli
@@ -161,9 +163,19 @@ def _values_without_pulumi(config: StackConfig, set_secrets: set[str], machine: 
             f"Install Pulumi, or write each value to a file of its name in {folder}, or remove it:"
             f" {NAMESPACE}:{unreadable[0]}"
         )
+    _check_kept(values, machine.secrets / secret_files.VALUES, stack)
     for secret in generated(config):
         values.setdefault(secret.key, secret_files.generate(secret))
     return values
+
+
+def _check_kept(values: Mapping[str, str], folder: Path, stack: str) -> None:
+    """By the rules of a secret in config, as who writes a file by hand knows them. Raises ConfigError."""
+    try:
+        Secrets.model_validate({key: value.strip() for key, value in values.items() if key in SECRET_KEYS})
+    except ValidationError as error:
+        problems = [replace(one, mend=f"write it to {folder / one.key}") for one in secret_problems(error, stack)]
+        raise ConfigError(problems, str(folder)) from None
 
 
 def _project(planned: Plan) -> str:

@@ -17,6 +17,7 @@ from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.tools import apt_install, can_apt_install
 from e2e.order import APART, ORDER
+from e2e.secrets_in_logs import leaks
 from e2e.session import ROOT, Session, free_port
 from e2e.stack import Stack, docker
 
@@ -141,6 +142,8 @@ def shared(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     stack = Stack(session, tmp_path_factory.mktemp("shared"), {"flower": flower, "airflow": {"options": SOONER}})
     yield Shared(stack)
     stack.cli("down", "-s", stack.name)
+    # After all that has been done to it, the faults among it.
+    assert leaks(stack) == []
 
 
 @pytest.fixture(scope="session")
@@ -187,8 +190,10 @@ def pulumied(_pulumied: None, shared: Shared) -> Stack:
 
 @pytest.fixture
 def stack(session: Session, tmp_path: Path) -> Iterator[Stack]:
-    """A stack of the test's own, of which nothing is left after it."""
+    """A stack of the test's own, of which nothing is left after it, and no secret is in any log."""
     own = Stack(session, tmp_path, {"target": {"throw_away": True}})
     yield own
     if docker("ps", "--all", "--quiet", "--filter", f"label=airflow-stack.stack={own.name}").strip():
         own.cli("down", "-s", own.name)
+    if own.known:
+        assert leaks(own) == []

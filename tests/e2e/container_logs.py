@@ -38,7 +38,9 @@ class ContainerLogs:
 
     def _there(self, stack: str) -> Iterator[Container]:
         for label in LABELS:
-            yield from self._client.containers.list(all=True, filters={"label": f"{label}={stack}"}, ignore_removed=True)
+            yield from self._client.containers.list(
+                all=True, filters={"label": f"{label}={stack}"}, ignore_removed=True
+            )
 
     def _listen(self) -> None:
         for number, event in enumerate(self._events):

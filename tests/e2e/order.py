@@ -22,6 +22,7 @@ APART = (
     "test_rehearsal",
     "test_choices",
     "test_two_clones",
+    "test_failing_starts",
     "test_dags",
     "test_registry",
     "test_interrupted_up",

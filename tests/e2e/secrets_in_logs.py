@@ -29,8 +29,9 @@ VERIFIERS = {
 
 
 def leaks(stack: Stack, **more: str) -> list[str]:
-    """Which secret of a stack shows where; ``more`` are secrets that are in none of its files, by name."""
-    return found_in(stack.secrets() | more, dict(places(stack)))
+    """Which secret that a stack has or had shows where; ``more`` are some that are in none of its files, by name."""
+    stack.remember()
+    return found_in(stack.known | more, dict(places(stack)))
 
 
 def places(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -44,9 +45,16 @@ def places(stack: Stack) -> Iterator[tuple[str, str]]:
 
 
 def _is_written(path: Path, stack: Stack) -> bool:
-    """Not where secrets belong, nor the environment and the providers, which are the machine's."""
-    kept = (Path(".airflow-stack", stack.name, "secrets"), Path(".airflow-stack", "passphrase"))
-    return not {".venv", "plugins"}.intersection(path.parts[:2]) and not any(path.is_relative_to(one) for one in kept)
+    """Not where secrets belong, nor what came with the project, nor the providers, which are the machine's."""
+    state = Path(".airflow-stack")
+    kept = (
+        state / stack.name / "secrets",
+        state / "passphrase",
+        Path("tests"),
+        Path(".venv"),
+        Path(".pulumi-home/plugins"),
+    )
+    return not any(path.is_relative_to(one) for one in kept)
 
 
 def found_in(secrets: Mapping[str, str], places: Mapping[str, str]) -> list[str]:

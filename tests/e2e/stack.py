@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,14 @@ from e2e.session import Finished, Session, copy_project, free_port
 
 Config = dict[str, Any]
 LABEL = "airflow-stack.stack"
+# What the engine tells of its resources, written beside what commands print: it does so for its developers alone.
+EVENTS = """#!/bin/sh
+export PULUMI_DEBUG_COMMANDS=true
+case $1 in
+    up | destroy | preview) exec {pulumi} "$@" --event-log {folder}/$$.json ;;
+    *) exec {pulumi} "$@" ;;
+esac
+"""
 RUN = "import sys; from airflow_stack.cli import main; sys.exit(main())"
 
 
@@ -53,6 +62,8 @@ class Stack:
         self.config: Config = merged(config or {}, own)
         self.outputs: list[str] = []
         """Everything that the commands on this stack have printed."""
+        self.known: dict[str, str] = {}
+        """Every secret that the stack has had when a command began or ended, by name."""
         self.write()
 
     # --- files -------------------------------------------------------------------------------------------------------
@@ -92,6 +103,12 @@ class Stack:
         plugins = Path(os.environ.get("PULUMI_HOME", Path.home() / ".pulumi")) / "plugins"
         if plugins.is_dir() and not (home / "plugins").exists():
             (home / "plugins").symlink_to(plugins)  # providers are large, and the same for everyone
+        if pulumi := shutil.which("pulumi"):
+            folder, command = self.program / ".pulumi-events", self.program / ".pulumi-events" / "bin" / "pulumi"
+            command.parent.mkdir(parents=True, exist_ok=True)
+            command.write_text(EVENTS.format(pulumi=pulumi, folder=folder))
+            command.chmod(0o755)
+            kept["PATH"] = f"{command.parent}:{kept['PATH']}"
         return kept | {
             "PYTHONPATH": str(self.program),
             "PULUMI_HOME": str(home),
@@ -105,9 +122,17 @@ class Stack:
     def run(self, command: list[str], environment: dict[str, str] | None = None, timeout: float = 600) -> Finished:
         """Run a command where the stack's program is, and keep what it prints."""
         log = self.program / f".output-{len(self.outputs)}"
+        self.remember()
         result = self.session.run(command, self.program, environment or self.environment(), log, timeout)
         self.outputs.append(result.output)
+        self.remember()
         return result
+
+    def remember(self) -> None:
+        """Keep the secrets as they are now: one that is changed or deleted afterwards is still in no log."""
+        for name, value in self.secrets().items():
+            if value not in self.known.values():
+                self.known[name if name not in self.known else f"{name}, value {len(self.known)}"] = value
 
     def cli(self, *arguments: str) -> Finished:
         return self.run(self.command(*arguments))

@@ -129,7 +129,7 @@ def test_a_first_start_that_was_killed_is_made_anew(database: Database) -> None:
     waits.write_text(WAITS)
     waits.chmod(0o755)
     database.start(f"--volume={waits}:/docker-entrypoint-initdb.d/aaa.sh:ro")
-    poll("the script is at work", lambda: database.runs("test", "-e", "/tmp/waits"), 60)  # noqa: S108
+    poll("the script is at work", lambda: database.runs("test", "-e", "/tmp/waits"), 60)
     assert not database.runs("probe")
     assert database.state() == "begun"
     database.start()
@@ -141,7 +141,7 @@ def test_a_first_start_that_was_killed_is_made_anew(database: Database) -> None:
 def test_a_first_start_that_failed_is_made_anew(database: Database) -> None:
     """Rule: what ended the first start is told by its log, and put right, the next start goes through."""
     (database.folder / "empty").write_text("")
-    database.start(AIRFLOW_PASSWORD_FILE="/run/secrets/empty")  # noqa: S106 - a path
+    database.start(AIRFLOW_PASSWORD_FILE="/run/secrets/empty")
     assert docker("wait", database.name).strip() != "0"
     assert "/run/secrets/empty is empty" in docker("logs", database.name)
     database.start()

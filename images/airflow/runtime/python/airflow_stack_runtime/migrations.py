@@ -60,7 +60,7 @@ def connect() -> Engine:
 
     url = option("database", "sql_alchemy_conn")
     timeout = {"connect_timeout": 5} if url.startswith(("postgres", "mysql")) else {}
-    return create_engine(url, poolclass=NullPool, connect_args=timeout)
+    return create_engine(url, poolclass=NullPool, connect_args=timeout, hide_parameters=True)
 
 
 REFUSALS = (
