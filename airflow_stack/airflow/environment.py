@@ -75,7 +75,7 @@ def _defaults(config: StackConfig) -> Options:
         ("usage_data_collection", "enabled"): False,
         # The image's entrypoint waits for the migrated database; a second look costs each role half a second of CPU.
         ("database", "check_migrations"): False,
-        # An error of the database is logged with its statement, and without the values in it: hashes, ciphertexts, XComs.
+        # A database error is logged with its statement and without the values in it: hashes, ciphertexts, XComs.
         # What is right depends on the URL, which is a secret: the container finds it out.
         ("database", "sql_alchemy_engine_args_cmd"): f"{RUNTIME}/engine-args",
     }

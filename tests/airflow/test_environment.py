@@ -131,4 +131,14 @@ def test_no_secret_is_in_the_environment() -> None:
     for role in environments(config(flower={"enabled": True}, secrets_backend={"class_name": "a.B"})):
         commands = {name: value for name, value in role.items() if name.endswith("_CMD")}
         assert len(commands) >= 4
+        # It prints no secret.
+        assert commands.pop("AIRFLOW__DATABASE__SQL_ALCHEMY_ENGINE_ARGS_CMD") == "/opt/airflow-stack/bin/engine-args"
         assert all(value.startswith("cat /run/secrets/") for value in commands.values())
+
+
+@pytest.mark.parametrize("suffix", ["_cmd", "_secret"])
+def test_a_default_gives_way_to_an_option_that_is_read_from_elsewhere(suffix: str) -> None:
+    """Rule: Airflow takes a command before a name in the backend, so ours is gone where the user has one."""
+    found = environment(config(**options("database", f"sql_alchemy_engine_args{suffix}", "mine")))
+    named = {name: value for name, value in found.items() if "ENGINE_ARGS" in name}
+    assert named == {f"AIRFLOW__DATABASE__SQL_ALCHEMY_ENGINE_ARGS{suffix.upper()}": "mine"}

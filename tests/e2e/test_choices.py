@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from e2e.secrets_in_logs import found_in
 from e2e.session import Session, free_port, poll
 from e2e.stack import Stack, docker
 
-PASSWORD = "S3cret-of-the-external.server~1"
+PASSWORD, WRONG = "S3cret-of-the-external.server~1", "An0ther-password.of-it"
 VARIABLE = "from_the_secrets_backend"
 DAG = f'''
 import pendulum
@@ -61,6 +63,7 @@ def server(images: None, session: Session, tmp_path: Path) -> Iterator[Server]: 
     docker(
         "run", "--detach", "--name", name, "--label", f"airflow-stack.stack={name}", "--publish",
         f"{address}:{port}:5432", "--volume", f"{secret}:/secret:ro", "--env", "POSTGRES_PASSWORD_FILE=/secret",
+        "--env", "PGDATA=/var/lib/postgresql/data/pgdata",
         "--env", "AIRFLOW_USER=unused", "--env", "AIRFLOW_DATABASE=unused", "--env", "AIRFLOW_PASSWORD_FILE=/secret",
         image.split()[0], "postgres",
     )  # fmt: skip
@@ -117,7 +120,11 @@ def test_external_database_and_secrets_backend(server: Server, stack: Stack) -> 
 
     sql = stack.cli("database-sql", "-s", stack.name, "--dialect", "postgresql").check().output
     assert PASSWORD not in sql
-    server.run(sql.replace("'PASSWORD'", f"'{PASSWORD}'"))
+    # Without a terminal, psql reads what it asks for from the lines after its question.
+    server.run(re.sub(r"(?m)^(\\password .*)$", rf"\1\n{WRONG}\n{WRONG}", sql))
+    refused = stack.cli("up", "-s", stack.name, "--compose")
+    assert "refuses the password" in refused.output, refused.output
+    server.run(f"\\password af\n{PASSWORD}\n{PASSWORD}\n")
     stack.up(compose=True)
 
     assert stack.unhealthy() == []
@@ -126,7 +133,7 @@ def test_external_database_and_secrets_backend(server: Server, stack: Stack) -> 
     api.trigger("reads_a_variable", "choices")
     assert api.wait("reads_a_variable", "choices") == "success"
     assert PASSWORD not in docker("inspect", *[stack.container(service) for service in stack.containers()])
-    assert PASSWORD not in "".join(stack.outputs)
+    assert found_in({"right": PASSWORD, "wrong": WRONG}, {"the server's log": docker("logs", server.container)}) == []
 
 
 def test_external_mysql(mysql: Server, stack: Stack) -> None:

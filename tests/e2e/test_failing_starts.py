@@ -213,6 +213,21 @@ with create_session() as session:
     assert "VALUEVALUE" not in docker("logs", stack_of_it.container("postgres"))
 
 
+def test_the_arguments_of_the_engine_are_airflows_own_and_ours(started: Stack) -> None:
+    """Rule: what bin/engine-args takes the place of is still what Airflow has; its errors hide values."""
+    code = """
+import json
+from airflow import settings
+from airflow.configuration import conf
+found = conf.getjson("database", "sql_alchemy_engine_args")
+print("same:", found == settings.DEFAULT_ENGINE_ARGS["postgresql"] | {"hide_parameters": True})
+print("hidden:", settings.engine.hide_parameters)
+"""
+    found = started.exec("scheduler", "python", "-c", code)
+    assert "same: True" in found
+    assert "hidden: True" in found
+
+
 def test_every_place_was_searched(started: Stack) -> None:
     """Rule: the logs of removed containers, of tasks and of commands are among what is searched."""
     found = "\n".join(dict(places(started)))

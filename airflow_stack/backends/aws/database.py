@@ -31,6 +31,9 @@ PARAMETERS = {
     "log_min_duration_statement": "1000",
     # Files that a sort has spilled to disk, from 10 MB on (in kB): the instance has too little memory.
     "log_temp_files": "10240",
+    # Neither a statement that fails nor values of its rows: an administrator's may set a password.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
 }
 
 

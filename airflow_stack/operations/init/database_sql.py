@@ -14,14 +14,17 @@ from airflow_stack.errors import OperationError
 Dialect = Literal["postgresql", "mysql"]
 
 _POSTGRESQL = """\
--- PostgreSQL, as an administrator. PASSWORD is the one in the secret database_url.
-CREATE ROLE "{user}" LOGIN PASSWORD 'PASSWORD';
+-- PostgreSQL, as an administrator.
+CREATE ROLE "{user}" LOGIN;
 GRANT "{user}" TO CURRENT_USER; -- where the administrator is no superuser, as in a managed service
 CREATE DATABASE "{name}" OWNER "{user}" ENCODING 'UTF8' TEMPLATE template0;
+-- The password of the secret database_url. psql asks for it here, and sends its hash: no log of the server has it.
+\\password "{user}"
+-- Without psql: ALTER ROLE "{user}" PASSWORD 'PASSWORD'; a server may log that statement, as when it fails.
 """
 
 _MYSQL = """\
--- MySQL 8, as an administrator. PASSWORD is the one in the secret database_url.
+-- MySQL 8, as an administrator. PASSWORD is the one in the secret database_url; MySQL keeps it out of its logs.
 CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
 CREATE USER '{user}'@'%' IDENTIFIED BY 'PASSWORD';
 GRANT ALL PRIVILEGES ON `{name}`.* TO '{user}'@'%';
@@ -47,7 +50,7 @@ def dialect_of(url: str) -> Dialect:
 
 
 def render(config: StackConfig, dialect: Dialect | None) -> str:
-    """The statements, with a placeholder where the password belongs. The names are plain: see RoleName."""
+    """The statements, without the password. The names are plain: see RoleName."""
     templates = {"postgresql": _POSTGRESQL, "mysql": _MYSQL}
     chosen = [templates[dialect]] if dialect else list(templates.values())
     return "\n".join(text.format(user=config.database.user, name=config.database.name) for text in chosen)

@@ -81,7 +81,8 @@ def test_parameters_are_of_the_version(version: str) -> None:
     assert inputs["namePrefix"] == "airflow-"
     assert "name" not in inputs
     names = {parameter["name"] for parameter in inputs["parameters"]}
-    assert names == {"rds.force_ssl", "log_lock_waits", "log_min_duration_statement", "log_temp_files"}
+    assert names == {"rds.force_ssl", "log_lock_waits", "log_min_duration_statement", "log_temp_files",
+                     "log_min_error_statement", "log_error_verbosity"}  # fmt: skip
 
 
 def test_the_password_is_a_secret_in_the_state() -> None:
