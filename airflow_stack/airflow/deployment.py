@@ -153,9 +153,10 @@ def _worker(config: StackConfig) -> Role | None:
         _probe("worker"),
         count=config.worker.count,
         # Celery's warm shutdown: dumb-init signals the parent alone, which lets its children finish their tasks.
-        environment=role_environment(config, "worker") | {"DUMB_INIT_SETSID": "0"},
+        environment=role_environment(config, "worker")
+        | {"AIRFLOW_STACK_STOP_TIMEOUT": str(config.worker.stop_timeout), "DUMB_INIT_SETSID": "0"},
         runs_tasks=True,
-        stop_timeout=120,
+        stop_timeout=config.worker.stop_timeout,
     )
 
 

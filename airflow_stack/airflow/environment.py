@@ -58,9 +58,11 @@ def _defaults(config: StackConfig) -> Options:
     options: Options = {
         ("core", "auth_manager"): "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         ("core", "dags_are_paused_at_creation"): True,
-        # A fault of the platform costs a try, not the run. The delay outlives the restart of any one container.
-        ("core", "default_task_retries"): 2,
+        # How often a task may run is its author's to say: Airflow's own 0 stays (docs/decisions/0008). Where retries
+        # are wanted, their delay outlives the restart of any one container.
         ("core", "default_task_retry_delay"): 30,
+        # Airflow's own, which says in the task's log why a worker that is stopped ends it.
+        ("core", "task_runner"): "airflow_stack_runtime.task_runner.TaskRunner",
         # An edited DAG is seen within ten seconds; Airflow's own 30 and 300 are for thousands of files.
         ("scheduler", "min_file_process_interval"): 10,
         ("scheduler", "dag_dir_list_interval"): 10,
@@ -82,10 +84,12 @@ def _defaults(config: StackConfig) -> Options:
     if config.celery:
         options |= {
             # The executor never sends more than the workers have slots (core.parallelism of the scheduler), so a task
-            # that has been queued for minutes was lost on its way, with the broker for example: it is sent again.
+            # that has been queued for minutes was lost on its way, with the broker for example: it is sent again, which
+            # costs it no try, for an hour.
             ("scheduler", "task_queued_timeout"): 180,
             ("scheduler", "task_queued_timeout_check_interval"): 30,
             ("celery", "result_backend_sqlalchemy_engine_options"): '{"hide_parameters": true}',
+            ("scheduler", "num_stuck_in_queued_retries"): 20,
             # Sent from the scheduler's own process: a pool forked for every batch costs more than it sends.
             ("celery", "sync_parallelism"): 1,
             # A broker that restarts is tried again, each second, before the task fails for it.

@@ -38,6 +38,14 @@ class WorkerConfig(Section):
     count: int = Field(2, ge=1, le=50, description="How many worker containers.")
     concurrency: int = Field(4, ge=1, le=256, description="Tasks that each worker runs at a time.")
     memory: MemoryMiB = Field(768, description="Memory limit of each worker in MiB.")
+    stop_timeout: int = Field(
+        120,
+        ge=10,
+        le=86_400,
+        description="Seconds for which a worker that is stopped may go on with its tasks. A task that needs longer is"
+        " cut off: its try fails, and its log says why. `restart`, `scale`, `up` and `down` wait as long. At most 120"
+        " on AWS.",
+    )
 
 
 class FlowerConfig(Section):

@@ -46,6 +46,11 @@ LOCAL_ONLY = {
 }
 
 
+LONGEST_STOP = 120
+"""Seconds between SIGTERM and SIGKILL that Fargate allows at most.
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+"""
+
 # The same for keys of a local target, which the one of AWS does not have.
 LOCAL_TARGET_ONLY = {
     "throw_away": "delete_data, with confirm_delete_data, lets a destroy delete the data",
@@ -137,6 +142,14 @@ class StackConfig(Section):
             holder = getattr(self, section) if name else self
             if (name or section) in holder.model_fields_set and holder is not None:
                 raise RuleError(key, f"is for local stacks, and has no effect on AWS: {instead}", remove=key)
+        if self.worker.stop_timeout > LONGEST_STOP:
+            raise RuleError(
+                "worker.stop_timeout",
+                f"{self.worker.stop_timeout} is too long for AWS: Fargate kills a container after {LONGEST_STOP}"
+                " seconds at most. A worker with tasks is protected there: a deployment and the autoscaler wait for them, and"
+                " do not stop it",
+                put=("worker.stop_timeout", LONGEST_STOP),
+            )
         if not self.celery:
             raise RuleError(
                 "airflow.executor",

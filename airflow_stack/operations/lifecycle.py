@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container as DockerContainer
@@ -36,7 +37,8 @@ from airflow_stack.operations.ownership import Kind, Ownership, Thing, named
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.recovery import judged, part, recover
-from airflow_stack.operations.running import docker_scale
+from airflow_stack.operations.running import docker_scale, stopping
+from airflow_stack.operations.running.docker_stack import DockerStack
 from airflow_stack.operations.targets import require_local
 
 
@@ -48,13 +50,14 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     require_local(config, stack, "this brings up stacks of this machine")
     ensure_engine(say)
     origin.settle(config, program, say)
-    docker_scale.settle(config, program, stack, say)
-    pulumi = None if use_compose else _usable_pulumi(program, stack, say)
-    if pulumi is not None:
-        recover(pulumi, config, say)
-        pulumi.up()
-    else:
-        _compose_up(config, set_secrets, program, stack, say)
+    with stopping.replaced(lambda: _tasks(program, stack, config), config.worker.stop_timeout, say):
+        docker_scale.settle(config, program, stack, say)
+        pulumi = None if use_compose else _usable_pulumi(program, stack, say)
+        if pulumi is not None:
+            recover(pulumi, config, say)
+            pulumi.up()
+        else:
+            _compose_up(config, set_secrets, program, stack, say)
     for line in _summary(config, program, stack):
         say(line)
     say(f"ready in {time.monotonic() - start:.0f} s")
@@ -87,6 +90,8 @@ def down(directory: Path, stack: str, say: Say) -> None:
     was_up = bool(found.ours("container") or found.ours("network"))
     data = found.ours("volume")
     had_data = bool(data) or has_secrets(program, stack)
+    with suppress(OperationError):  # it is not up: there is nothing to wait for
+        DockerStack.find(program, stack, config).stop_tasks(say)
     docker_scale.clear(config, program, stack, say)
     if pulumi is not None and _managed_by(found) != "compose" and (was_up or not found.misplaced()):
         part(pulumi, found, say)
@@ -112,6 +117,10 @@ def _farewell(program: Path, stack: str, data: Sequence[Thing], *, was_up: bool)
     if has_secrets(program, stack):
         what.append(f"the secrets in {secrets_directory(program, stack)}")
     return f"{head}. Kept: {', and '.join(what)}" if what else head
+
+
+def _tasks(program: Path, stack: str, config: StackConfig) -> Mapping[str, Any]:
+    return DockerStack.find(program, stack, config).tasks()
 
 
 def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack: str, say: Say) -> None:

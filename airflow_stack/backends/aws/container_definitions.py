@@ -21,9 +21,9 @@ from airflow_stack.backends.aws.side_containers import (
     router,
 )
 from airflow_stack.config import StackConfig
+from airflow_stack.config.stack import LONGEST_STOP
 
-# Seconds. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_definition_parameters.html
-LONGEST_STOP = 120
+# Seconds.
 SIDE_STOP = 30
 
 # Seconds in which a failing probe does not count: with a quarter of a vCPU, Airflow loads for minutes.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_stack.backends.aws.container_definitions import LONGEST_STOP, START_PERIOD
+from airflow_stack.backends.aws.container_definitions import START_PERIOD
 from airflow_stack.backends.aws.environment import DIFFERENCES
-from airflow_stack.config.stack import LOCAL_ONLY
+from airflow_stack.config.stack import LOCAL_ONLY, LONGEST_STOP
 from airflow_stack.operations.diff.facts import Area
 
 # What ECS or the platform makes of a role's own values, by the field of `Role` (start_period is its probe's).

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.doctor.finding import Finding, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.network import skew
+from airflow_stack.operations.running import stopping
 
 Facts = Mapping[str, Any]
 
@@ -36,6 +37,7 @@ def judge(facts: Facts, config: StackConfig, stack: str, asked: float, answered:
         yield from _broker(facts["broker"], stack)
     if "tasks" in facts:
         yield from _tasks(facts, config, stack)
+        yield from _cut_off(facts, config, stack)
     if "import_errors" in facts:
         yield from _dags(facts, stack)
 
@@ -132,6 +134,18 @@ def _tasks(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]:
         yield warning(
             "Abandoned tasks", f"{abandoned} run without a heartbeat", cost, f"airflow-stack logs -s {stack} worker"
         )
+
+
+def _cut_off(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]:
+    """Of the last hour. Longer tasks need a longer time, as far as the target has one."""
+    if told := facts.get("cut_off"):
+        first, more = told[0], f"; {len(told) - 1} more" if len(told) > 1 else ""
+        seen = f"{stopping.name(first)}, {first['said']}; {stopping.then(first)}{more}"
+        enough = max(2 * config.worker.stop_timeout, *(2 * stopping.ran(task) for task in told))
+        mend = f"pulumi config set --stack {stack} --path airflow-stack:worker.stop_timeout {min(enough, 86_400)}"
+        cost = "what it had done by then stays done, and a second try does it again"
+        # Fargate has no longer time than the longest.
+        yield warning("Tasks cut off in the last hour", seen, cost, "" if config.on_aws else mend)
 
 
 def _workers(config: StackConfig) -> int:

@@ -17,6 +17,7 @@ from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
 from airflow_stack.operations.running.interface import Say
+from airflow_stack.operations.running.stopping import Host
 
 # Seconds. A webserver on a busy laptop takes up to two minutes.
 TIMEOUT = 300.0
@@ -94,6 +95,11 @@ def stop(containers: Sequence[Container], say: Say) -> None:
 def grace(container: Container) -> int:
     """Seconds that it gets to stop."""
     return int(container.attrs["Config"].get("StopTimeout") or 30)
+
+
+def host(container: Container) -> Host:
+    """It, as somebody who stops it looks at it."""
+    return Host(service(container), str(container.attrs["Config"]["Hostname"]), grace(container))
 
 
 def wait_until_healthy(containers: Sequence[Container], say: Say, timeout: float = TIMEOUT) -> None:

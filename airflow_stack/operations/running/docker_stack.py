@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,14 @@ from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
 from airflow_stack.operations.running import docker_containers as containers
-from airflow_stack.operations.running import docker_exec, docker_logs, docker_run, docker_scale, docker_status
+from airflow_stack.operations.running import (
+    docker_exec,
+    docker_logs,
+    docker_run,
+    docker_scale,
+    docker_status,
+    stopping,
+)
 from airflow_stack.operations.running.docker_exec import Lines, Sink
 from airflow_stack.operations.running.interface import (
     Completed,
@@ -66,10 +73,12 @@ class DockerStack:
 
     def work(self) -> Work | None:
         try:
-            tasks = self.ask(["facts", "work"])["tasks"]
+            found = self.tasks()
+            tasks = found["tasks"]
         except (OperationError, KeyError):
             return None
-        return Work(tasks["running"]["count"], tasks["queued"]["count"])
+        lately = tuple(stopping.cut_off(found, stopping.LATELY))
+        return Work(tasks["running"]["count"], tasks["queued"]["count"], lately)
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         wanted = {known_role(role, self.roles(), self.name) for role in roles} or set(self.roles())
@@ -130,7 +139,8 @@ class DockerStack:
 
     def scale(self, role: str, count: int, say: Say) -> None:
         self.check_scale(role, count)
-        docker_scale.scale(self.config, self.program, self.name, role, count, say)
+        with self._watched([one for one in self._of(role)[count:] if containers.is_running(one)], say):
+            docker_scale.scale(self.config, self.program, self.name, role, count, say)
         if role in docker_scale.scaled(self.program, self.name):
             lasting = f"; airflow-stack:worker.count: {count} makes it last" if role == "worker" and count else ""
             say(f"until the next `airflow-stack up -s {self.name}`, which brings back what the config says{lasting}")
@@ -144,20 +154,45 @@ class DockerStack:
             raise OperationError(f"no container of {role} runs that could be restarted: {again}")
         for container in running:
             say(f"restarting {containers.service(container)}")
-            container.restart(timeout=containers.grace(container))
-            containers.wait_until_healthy([container], say)
+            with self._watched([container], say):
+                container.restart(timeout=containers.grace(container))
+                containers.wait_until_healthy([container], say)
 
     @contextmanager
     def stop_airflow(self, say: Say) -> Iterator[None]:
         running = [one for one in self._containers() if self._is_airflow(one) and containers.is_running(one)]
         try:
-            containers.stop(running, say)
+            with self._watched(running, say):
+                containers.stop(running, say)
             yield
         finally:
             for container in running:
                 with suppress(NotFound):  # the wait says so, when the others are started
                     container.start()
             containers.wait_until_healthy(running, say)
+
+    def tasks(self) -> Mapping[str, Any]:
+        """Names of the tasks at work, and of those that were cut off lately. Raises OperationError as `ask` does."""
+        found: Mapping[str, Any] = self.ask(["facts", "work"])
+        return found
+
+    def stop_tasks(self, say: Say) -> None:
+        """Stop what runs tasks, where it has some, ahead of the rest, which can then be asked who was cut off."""
+        runners = {role.name for role in describe(self.config).roles if role.runs_tasks}
+        running = [one for one in self._containers() if containers.role(one) in runners and containers.is_running(one)]
+        if running and self._at_work(running):
+            with self._watched(running, say):
+                containers.stop(running, say)
+
+    def _at_work(self, running: Sequence[Container]) -> bool:
+        try:
+            return bool(stopping.running_on(self.tasks(), [containers.host(one) for one in running]))
+        except OperationError:
+            return False
+
+    def _watched(self, leaving: Sequence[Container], say: Say) -> AbstractContextManager[None]:
+        hosts = [containers.host(one) for one in leaving if self._is_airflow(one)]
+        return stopping.watched(self.tasks, hosts, say)
 
     def _containers(self) -> list[Container]:
         return containers.find(self.config, self.program, self.name)

@@ -51,6 +51,8 @@ class Work:
 
     running: int
     queued: int
+    cut_off: tuple[str, ...] = ()
+    """Those of the last hour that a stopped worker has cut off, a line each. On AWS `doctor` alone asks for them."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
 from celery.signals import worker_init, worker_shutdown
 
-from airflow_stack_runtime import protection, sqs
+from airflow_stack_runtime import cut_off, protection, sqs
 
 CONFIG: dict[str, Any] = {
     **DEFAULT_CELERY_CONFIG,
@@ -36,6 +36,7 @@ if sqs.queue_url():
     sqs_transport.install()
 
 protection.connect()
+cut_off.connect()
 
 
 @worker_init.connect(weak=False)

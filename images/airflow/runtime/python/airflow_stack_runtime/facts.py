@@ -1,7 +1,8 @@
 """What the metadata database and the broker say of the stack: plain SQL by the database's driver alone.
 
 ``facts`` prints one line, ``airflow-stack-result: {…}``; ``facts work`` has the tasks running and queued alone, in
-``tasks``. What cannot be had is missing, or says ``problem`` in one sentence without secrets. All ages are in seconds,
+``tasks``, and by name those that run, in ``running``, and those that a stopped worker has cut off, in ``cut_off``. What
+cannot be had is missing, or says ``problem`` in one sentence without secrets. All ages are in seconds,
 all sizes in bytes, all times in seconds since 1970 (UTC).
 """
 
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_stack_runtime import heartbeat, migrations
+from airflow_stack_runtime import cut_off, heartbeat, migrations
 from airflow_stack_runtime.options import OptionError, option
 
 MARKER = "airflow-stack-result: "
@@ -25,6 +26,10 @@ IMPORT_ERRORS = 20
 """That are told; all are counted."""
 TEXT = 200
 """Characters of an error."""
+RECENT = 3600.0
+"""Seconds for which a task that was cut off is told."""
+NAMED = 50
+"""Tasks that are told by name."""
 JOBS = ("SchedulerJob", "TriggererJob", "DagProcessorJob")
 
 # What differs between the two dialects: the age of a moment, the size of what there is.
@@ -104,6 +109,28 @@ def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, 
     none = {"count": 0, "oldest": None}
     facts: dict[str, Any] = {"tasks": {state: tasks.get(state, none) for state in ("running", "queued", "deferred",
                                                                                    "scheduled")}}  # fmt: skip
+    facts["running"] = [
+        {**named(row), "host": row[5], "seconds": round(float(row[6] or 0), 1)}
+        for row in rows(
+            connection,
+            f"SELECT dag_id, task_id, run_id, map_index, try_number, hostname, {age('start_date')}"  # noqa: S608
+            f" FROM task_instance WHERE state = 'running' ORDER BY start_date LIMIT {NAMED}",
+        )
+    ]
+    # Joined to what became of the task: its state is that of its last try.
+    facts["cut_off"] = [
+        {**named(row), "said": row[5] or "", "age": round(float(row[6]), 1), "state": row[7], "last_try": row[8],
+         "max_tries": row[9]}
+        for row in rows(
+            connection,
+            f"SELECT log.dag_id, log.task_id, log.run_id, log.map_index, log.try_number, log.extra, {age('log.dttm')},"  # noqa: S608
+            " task.state, task.try_number, task.max_tries FROM log LEFT JOIN task_instance AS task"
+            " ON task.dag_id = log.dag_id AND task.task_id = log.task_id AND task.run_id = log.run_id"
+            f" AND task.map_index = log.map_index WHERE log.event = %s AND {age('log.dttm')} < %s"
+            f" ORDER BY log.dttm DESC LIMIT {NAMED}",
+            (cut_off.EVENT, RECENT),
+        )
+    ]  # fmt: skip
     if work:
         return facts
     facts["jobs"] = [
@@ -132,6 +159,11 @@ def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, 
     )
     facts["dags"] = {"active": int(active), "paused": int(paused)}
     return facts
+
+
+def named(row: tuple[Any, ...]) -> dict[str, Any]:
+    """The name of one try of a task, of a row that begins with it."""
+    return dict(zip(("dag", "task", "run", "map_index", "try"), row[:5], strict=True))
 
 
 def rows(connection: Any, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

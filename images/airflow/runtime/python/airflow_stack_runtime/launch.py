@@ -55,10 +55,12 @@ def main(arguments: list[str]) -> None:
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import scheduler, stale_callbacks
+        from airflow_stack_runtime import scheduler, slots, stale_callbacks, unstarted
 
         scheduler.adapt_sleep()
+        slots.give_back()
         stale_callbacks.ignore()
+        unstarted.send_again()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]
