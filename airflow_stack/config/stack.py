@@ -146,8 +146,8 @@ class StackConfig(Section):
             raise RuleError(
                 "worker.stop_timeout",
                 f"{self.worker.stop_timeout} is too long for AWS: Fargate kills a container after {LONGEST_STOP}"
-                " seconds at most. A worker with tasks is protected there: a deployment and the autoscaler wait for them, and"
-                " do not stop it",
+                " seconds at most. A worker with tasks is protected there: a deployment and the autoscaler wait for"
+                " them, and do not stop it",
                 put=("worker.stop_timeout", LONGEST_STOP),
             )
         if not self.celery:

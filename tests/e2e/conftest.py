@@ -29,6 +29,8 @@ SOONER = {
         "task_queued_timeout_check_interval": 10,
     }
 }
+# Seconds; test_cut_off waits for it.
+STOP_TIMEOUT = 16
 # Whatever the tests start, from Debian; asked for at once, since only one process can install.
 PACKAGES = ("chromium", "docker-registry")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -139,7 +141,8 @@ class Shared:
 @pytest.fixture(scope="session")
 def shared(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     flower = {"enabled": True, "port": free_port()}
-    stack = Stack(session, tmp_path_factory.mktemp("shared"), {"flower": flower, "airflow": {"options": SOONER}})
+    config = {"flower": flower, "airflow": {"options": SOONER}, "worker": {"stop_timeout": STOP_TIMEOUT}}
+    stack = Stack(session, tmp_path_factory.mktemp("shared"), config)
     yield Shared(stack)
     stack.cli("down", "-s", stack.name)
     # After all that has been done to it, the faults among it.

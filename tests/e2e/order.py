@@ -11,6 +11,7 @@ ORDER = (
     "test_doctor",
     "test_backup",
     "test_ui",
+    "test_cut_off",
     "test_faults",
     "test_secrets",
     "test_pulumi",

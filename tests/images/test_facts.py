@@ -19,7 +19,10 @@ from airflow_stack_runtime import facts, heartbeat, migrations
 # The columns that are asked for, of Airflow's own tables. Moments are seconds of now's.
 TABLES = """
 CREATE TABLE alembic_version (version_num TEXT);
-CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER);
+CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER, dag_id TEXT, task_id TEXT,
+    run_id TEXT, map_index INTEGER, try_number INTEGER, max_tries INTEGER, hostname TEXT);
+CREATE TABLE log (dag_id TEXT, task_id TEXT, run_id TEXT, map_index INTEGER, try_number INTEGER, extra TEXT, dttm REAL,
+    event TEXT);
 CREATE TABLE job (id INTEGER, job_type TEXT, hostname TEXT, state TEXT, latest_heartbeat REAL);
 CREATE TABLE import_error (filename TEXT, stacktrace TEXT);
 CREATE TABLE dag (is_active BOOLEAN, is_paused BOOLEAN);
@@ -95,7 +98,8 @@ def test_an_empty_stack(database: Database) -> None:
 def test_tasks_and_jobs(database: Database) -> None:
     """Rule: tasks by state with the oldest one's age; jobs that run with that of their heartbeat; who is abandoned."""
     database.sqlite.executescript("""
-        INSERT INTO task_instance VALUES ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
+        INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES
+            ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
             ('running', 100, 990, 1), ('running', 100, 600, 2), ('success', 1, 1, 1), ('deferred', 1, 995, NULL);
         INSERT INTO job VALUES (1, 'LocalTaskJob', 'w', 'running', 999), (2, 'LocalTaskJob', 'w', 'running', 500),
             (3, 'SchedulerJob', 'new', 'running', 998), (4, 'SchedulerJob', 'old', 'failed', 1),
@@ -118,11 +122,32 @@ def test_tasks_and_jobs(database: Database) -> None:
 
 
 def test_work_alone(database: Database) -> None:
-    """Rule: `facts work` asks one question."""
-    database.sqlite.execute("INSERT INTO task_instance VALUES ('running', 1, 1, 1)")
+    """Rule: `facts work` asks what a verb needs that stops tasks."""
+    database.sqlite.execute("INSERT INTO task_instance (state, start_date) VALUES ('running', 1)")
     found = facts.collect(work=True)
-    assert sorted(found) == ["tasks", "time"]
+    assert sorted(found) == ["cut_off", "running", "tasks", "time"]
     assert found["tasks"]["running"]["count"] == 1
+
+
+def test_who_is_at_work_and_who_was_cut_off(database: Database) -> None:
+    """Rule: by name and host; what became of those that were cut off in the last hour, the deleted ones too."""
+    database.sqlite.executescript("""
+        INSERT INTO task_instance
+            (state, start_date, dag_id, task_id, run_id, map_index, try_number, max_tries, hostname) VALUES
+            ('running', 990, 'd', 't', 'r', 3, 2, 2, 'af-worker-1'), ('failed', 1, 'd', 'o', 'r', -1, 1, 0, 'w');
+        INSERT INTO log VALUES ('d', 't', 'r', 3, 1, 'after 45 s: stopped', 900, 'cut off'),
+            ('d', 'o', 'r', -1, 1, 'after 9 s: stopped', 950, 'cut off'),
+            ('d', 'gone', 'r', -1, 1, NULL, 800, 'cut off'),
+            ('d', 't', 'r', 3, 1, 'old', -5000, 'cut off'), ('d', 't', 'r', 3, 1, '', 990, 'running');
+    """)
+    found = facts.collect(work=True)
+    name = {"dag": "d", "task": "t", "run": "r", "map_index": 3}
+    assert found["running"] == [{**name, "try": 2, "host": "af-worker-1", "seconds": 10.0}]
+    assert [(one["task"], one["age"], one["said"], one["state"], one["last_try"]) for one in found["cut_off"]] == [
+        ("o", 50.0, "after 9 s: stopped", "failed", 1),
+        ("t", 100.0, "after 45 s: stopped", "running", 2),
+        ("gone", 200.0, "", None, None),
+    ]
 
 
 def test_import_errors(database: Database) -> None:

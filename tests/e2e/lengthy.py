@@ -1,0 +1,39 @@
+"""The DAGs of test_cut_off, which copies this file: tasks longer than a worker that is stopped gives them."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+
+import pendulum
+from airflow.decorators import dag, task
+
+LONG = 600
+
+
+@dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1))
+def lengthy():
+    @task
+    def once() -> None:
+        """By the stack's default: no retries."""
+        time.sleep(LONG)
+
+    @task(retries=1, retry_delay=timedelta(seconds=1))
+    def again(ti=None) -> None:
+        time.sleep(LONG if ti.try_number == 1 else 0)
+
+    once()
+    again()
+
+
+@dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1))
+def eight():
+    @task
+    def one(number: int) -> None:  # noqa: ARG001 - a task for each
+        time.sleep(25)
+
+    one.expand(number=list(range(8)))
+
+
+lengthy()
+eight()
