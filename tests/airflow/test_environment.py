@@ -142,3 +142,16 @@ def test_a_default_gives_way_to_an_option_that_is_read_from_elsewhere(suffix: st
     found = environment(config(**options("database", f"sql_alchemy_engine_args{suffix}", "mine")))
     named = {name: value for name, value in found.items() if "ENGINE_ARGS" in name}
     assert named == {f"AIRFLOW__DATABASE__SQL_ALCHEMY_ENGINE_ARGS{suffix.upper()}": "mine"}
+
+
+def test_a_task_runs_once_unless_its_author_says_otherwise() -> None:
+    """Rule: Airflow's own default, no retries, is the stack's; who wants more sets the option."""
+    name = variable("core", "default_task_retries")
+    assert name not in environment(config())
+    assert environment(config(**options("core", "default_task_retries", 2)))[name] == "2"
+
+
+def test_a_worker_knows_how_long_it_may_go_on() -> None:
+    """Rule: the container's own timeout, which it has to end its tasks in."""
+    (worker,) = [role for role in describe(config(worker={"stop_timeout": 77})).roles if role.name == "worker"]
+    assert (worker.stop_timeout, worker.environment["AIRFLOW_STACK_STOP_TIMEOUT"]) == (77, "77")

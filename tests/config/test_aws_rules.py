@@ -230,3 +230,15 @@ def test_a_partition_with_other_names_is_refused(region: str) -> None:
     """Endpoints, images of the sidecars and services have other names there."""
     assert "airflow-stack:target.region: is a region of a partition" in refusal({"region": region})
     assert stack({"region": "us-gov-west-1"}).aws.region == "us-gov-west-1"
+
+
+def test_a_worker_stops_within_what_fargate_allows() -> None:
+    """Rule: the key means the same on both targets, or is refused with the reason and the command that fixes it."""
+    assert stack(worker={"stop_timeout": 120}).worker.stop_timeout == 120
+    text = refusal(worker={"stop_timeout": 121})
+    assert (
+        "airflow-stack:worker.stop_timeout: 121 is too long for AWS: Fargate kills a container after 120 seconds"
+        in text
+    )
+    assert "worker.stop_timeout 120" in text
+    assert StackConfig.model_validate({"worker": {"stop_timeout": 7200}}).worker.stop_timeout == 7200

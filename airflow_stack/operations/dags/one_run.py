@@ -14,7 +14,7 @@ from airflow_stack.operations.dags.entries import read
 from airflow_stack.operations.dags.subject import subject
 from airflow_stack.operations.image_build import Say
 
-# A failure is to be seen at once. The retries that a DAG itself asks for stay.
+# A failure is to be seen at once, whatever airflow.options has. The retries that a DAG itself asks for stay.
 ENVIRONMENT = {"AIRFLOW__CORE__DEFAULT_TASK_RETRIES": "0"}
 
 
