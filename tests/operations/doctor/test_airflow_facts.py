@@ -81,6 +81,23 @@ def test_what_is_wrong(change: dict[str, Any], what: str, state: State, words: s
     assert found.mend
 
 
+CUT_OFF = {
+    "dag": "sales", "task": "load", "run": "r1", "map_index": -1, "try": 1, "age": 60.0, "state": "failed",
+    "last_try": 1, "max_tries": 0,
+    "said": "after 400 s: the worker was stopped and gave it 105 s (airflow-stack:worker.stop_timeout: 120)",
+}  # fmt: skip
+
+
+def test_a_task_that_was_cut_off_is_named_with_a_timeout_that_fits() -> None:
+    """Rule: dag, task, run, why and what became of it; the key, with more time than it has had."""
+    found = one(judge(cut_off=[CUT_OFF, CUT_OFF | {"task": "other"}]), "Tasks cut off in the last hour")
+    assert found.state is State.WARNING
+    assert found.seen.startswith("sales.load (run r1), after 400 s: the worker was stopped")
+    assert found.seen.endswith("it has failed, since it has no retries left; 1 more")
+    assert found.mend == "pulumi config set --stack local --path airflow-stack:worker.stop_timeout 800"
+    assert judge(cut_off=[]) == judge()
+
+
 def test_an_answer_that_took_its_time_is_no_skew() -> None:
     """Rule: a clock between the question and the answer is right as far as anybody knows."""
     assert {finding.state for finding in judge(asked=NOW - 60, answered=NOW + 60)} == {State.OK}

@@ -34,6 +34,13 @@ def test_the_table_says_what_is_wrong() -> None:
     assert "tasks:    unknown" in report.table(ROLES, None, {}, NOW)
 
 
+def test_tasks_that_were_cut_off_are_named() -> None:
+    """Rule: below the number of tasks at work; a script reads the same lines."""
+    work = Work(0, 0, ("cut off: sales.load (run r1)",))
+    assert "queued\ncut off: sales.load (run r1)\n" in report.table(ROLES, work, {"Airflow": "x"}, NOW)
+    assert report.document("local", ROLES, work, {})["tasks"]["cut_off"] == ("cut off: sales.load (run r1)",)
+
+
 def test_more_than_asked_for_are_counted() -> None:
     """Rule: a role of which more run than are wanted, as while one is replaced, shows it."""
     shown = report.table([RoleStatus("worker", 1, 2, 2, "1", NOW)], None, {}, NOW)
@@ -44,7 +51,7 @@ def test_the_document_is_json_and_says_whether_all_is_well() -> None:
     """Rule: what a script reads is JSON with ISO times, and one key tells."""
     document = json.loads(json.dumps(report.document("local", ROLES, Work(2, 5), {})))
     assert document["healthy"] is False
-    assert document["tasks"] == {"running": 2, "queued": 5}
+    assert document["tasks"] == {"running": 2, "queued": 5, "cut_off": []}
     assert [role["good"] for role in document["roles"]] == [True, False, True]
     assert document["roles"][0]["since"] == "2024-05-01T11:57:00+00:00"
     assert report.document("local", ROLES[:1], None, {})["healthy"] is True
