@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
-from airflow_stack.config.types import MemoryMiB, Port, PythonPath, Section, UrlPrefix
+from airflow_stack.config.types import MemoryMiB, Port, PythonPath, QueueName, Section, UrlPrefix
 
 
 class WebserverConfig(Section):
@@ -38,6 +40,19 @@ class WorkerConfig(Section):
     count: int = Field(2, ge=1, le=50, description="How many worker containers.")
     concurrency: int = Field(4, ge=1, le=256, description="Tasks that each worker runs at a time.")
     memory: MemoryMiB = Field(768, description="Memory limit of each worker in MiB.")
+    queues: list[QueueName] = Field(
+        default_factory=list,
+        description="Queues that the workers take tasks from, all of them; empty for Airflow's default queue alone. A"
+        " DAG with a task in a queue that is neither here nor in other_queues is refused: the task would hold a slot"
+        " that no worker ever frees.",
+        examples=[["default", "gpu"]],
+    )
+    other_queues: list[QueueName | Literal["*"]] = Field(
+        default_factory=list,
+        description="Queues that workers outside this stack take tasks from, by the same broker; '*' for any, which"
+        " lets a mistyped queue hold slots for minutes.",
+        examples=[["on-premises"]],
+    )
 
 
 class FlowerConfig(Section):
