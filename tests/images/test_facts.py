@@ -19,7 +19,10 @@ from airflow_stack_runtime import facts, heartbeat, migrations
 # The columns that are asked for, of Airflow's own tables. Moments are seconds of now's.
 TABLES = """
 CREATE TABLE alembic_version (version_num TEXT);
-CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER);
+CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER,
+    dag_id TEXT, task_id TEXT, queue TEXT, end_date REAL, pool TEXT);
+CREATE TABLE slot_pool (pool TEXT);
+CREATE TABLE log (dag_id TEXT, event TEXT, extra TEXT, dttm REAL);
 CREATE TABLE job (id INTEGER, job_type TEXT, hostname TEXT, state TEXT, latest_heartbeat REAL);
 CREATE TABLE import_error (filename TEXT, stacktrace TEXT);
 CREATE TABLE dag (is_active BOOLEAN, is_paused BOOLEAN);
@@ -95,7 +98,7 @@ def test_an_empty_stack(database: Database) -> None:
 def test_tasks_and_jobs(database: Database) -> None:
     """Rule: tasks by state with the oldest one's age; jobs that run with that of their heartbeat; who is abandoned."""
     database.sqlite.executescript("""
-        INSERT INTO task_instance VALUES ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
+        INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
             ('running', 100, 990, 1), ('running', 100, 600, 2), ('success', 1, 1, 1), ('deferred', 1, 995, NULL);
         INSERT INTO job VALUES (1, 'LocalTaskJob', 'w', 'running', 999), (2, 'LocalTaskJob', 'w', 'running', 500),
             (3, 'SchedulerJob', 'new', 'running', 998), (4, 'SchedulerJob', 'old', 'failed', 1),
@@ -118,11 +121,47 @@ def test_tasks_and_jobs(database: Database) -> None:
 
 
 def test_work_alone(database: Database) -> None:
-    """Rule: `facts work` asks one question."""
-    database.sqlite.execute("INSERT INTO task_instance VALUES ('running', 1, 1, 1)")
+    """Rule: `facts work` asks for tasks, and for DAGs that can't run."""
+    database.sqlite.execute("INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES ('running', 1, 1, 1)")
     found = facts.collect(work=True)
-    assert sorted(found) == ["tasks", "time"]
+    assert sorted(found) == ["passed_over", "refused", "tasks", "time", "unserved", "without_pool"]
     assert found["tasks"]["running"]["count"] == 1
+
+
+def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: tasks that wait in an unserved queue or failed for it lately, refused files, what the scheduler left out."""
+    rows = [
+        ("d", "served", "default", "queued", None),
+        ("d", "waits", "gpu", "queued", None),
+        ("d", "waits", "gpu", "up_for_retry", 900),
+        ("d", "failed", "gpu", "failed", 500),
+        ("d", "failed_long_ago", "gpu", "failed", -5000),
+        ("d", "ran", "gpu", "success", 900),
+    ]
+    columns = "dag_id, task_id, queue, state, end_date"
+    database.sqlite.executemany(f"INSERT INTO task_instance ({columns}) VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608
+    database.sqlite.executescript("""
+        INSERT INTO import_error VALUES ('/opt/airflow/dags/q.py', 'AirflowClusterPolicyViolation: DAG x'),
+            ('/opt/airflow/dags/r.py', 'ParsingEnded: never'), ('/opt/airflow/dags/s.py', 'SyntaxError: x');
+        INSERT INTO slot_pool VALUES ('default_pool');
+        INSERT INTO task_instance (dag_id, task_id, state, pool) VALUES ('p', 't', 'scheduled', 'gone'),
+            ('p', 'u', 'scheduled', 'default_pool'), ('p', 'v', 'success', 'gone');
+        INSERT INTO log VALUES ('late', 'airflow_stack_passed_over', 'TypeError: x', 100),
+            ('now', 'airflow_stack_passed_over', 'TypeError: y', 990), ('other', 'success', NULL, 990);
+    """)
+    found = facts.collect(work=True)
+    assert found["unserved"] == []  # without the variable there are no queues
+    monkeypatch.setenv("AIRFLOW_STACK_QUEUES", "")
+    found = facts.collect(work=True)
+    assert [(one["task"], one["queue"], one["count"]) for one in found["unserved"]] == [
+        ("failed", "gpu", 1),
+        ("waits", "gpu", 2),
+    ]
+    assert found["passed_over"] == [{"dag": "now", "what": "TypeError: y"}]
+    assert [one["file"] for one in found["refused"]] == ["/opt/airflow/dags/q.py", "/opt/airflow/dags/r.py"]
+    assert found["without_pool"] == [{"dag": "p", "task": "t", "pool": "gone", "count": 1}]
+    monkeypatch.setenv("AIRFLOW_STACK_OTHER_QUEUES", "gpu")
+    assert facts.collect(work=True)["unserved"] == []
 
 
 def test_import_errors(database: Database) -> None:

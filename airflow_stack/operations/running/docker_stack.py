@@ -31,6 +31,7 @@ from airflow_stack.operations.running.interface import (
     command_line,
     known_role,
 )
+from airflow_stack.operations.running.troubles import troubles
 
 # Where a command runs: who has the least to lose by a neighbour comes last.
 HOSTS = ("scheduler", "worker", "triggerer", "webserver")
@@ -64,10 +65,11 @@ class DockerStack:
 
     def work(self) -> Work | None:
         try:
-            tasks = self.ask(["facts", "work"])["tasks"]
+            facts = self.ask(["facts", "work"])
+            tasks = facts["tasks"]
         except (OperationError, KeyError):
             return None
-        return Work(tasks["running"]["count"], tasks["queued"]["count"])
+        return Work(tasks["running"]["count"], tasks["queued"]["count"], tuple(map(str, troubles(facts))))
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         wanted = {known_role(role, self.roles(), self.name) for role in roles} or set(self.roles())

@@ -38,6 +38,8 @@ class RoleStatus:
     """When the youngest instance started. None: none runs."""
     detail: str = ""
     """What is wrong; empty where nothing is."""
+    crashes: bool = False
+    """Whether it ends again and again: to start it once more is of no use."""
 
     @property
     def good(self) -> bool:
@@ -51,6 +53,8 @@ class Work:
 
     running: int
     queued: int
+    troubles: tuple[str, ...] = ()
+    """What single DAGs can't do, one line each; on AWS `doctor --deep` knows."""
 
 
 @dataclass(frozen=True)

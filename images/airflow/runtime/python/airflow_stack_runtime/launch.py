@@ -55,11 +55,13 @@ def main(arguments: list[str]) -> None:
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import queues, scheduler, stale_callbacks
+        from airflow_stack_runtime import one_dag, parsing, queues, scheduler, stale_callbacks
 
         scheduler.adapt_sleep()
         stale_callbacks.ignore()
         queues.refuse_unserved()
+        one_dag.guard()
+        parsing.guard()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]
