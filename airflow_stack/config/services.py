@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
-from airflow_stack.config.types import MemoryMiB, Port, PythonPath, QueueName, Section, UrlPrefix
+from airflow_stack.config.types import AnyQueueName, MemoryMiB, Port, PythonPath, QueueName, Section, UrlPrefix
 
 
 class WebserverConfig(Section):
@@ -47,7 +45,7 @@ class WorkerConfig(Section):
         " that no worker ever frees.",
         examples=[["default", "gpu"]],
     )
-    other_queues: list[QueueName | Literal["*"]] = Field(
+    other_queues: list[AnyQueueName] = Field(
         default_factory=list,
         description="Queues that workers outside this stack take tasks from, by the same broker; '*' for any, which"
         " lets a mistyped queue hold slots for minutes.",
