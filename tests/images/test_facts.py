@@ -98,7 +98,8 @@ def test_an_empty_stack(database: Database) -> None:
 def test_tasks_and_jobs(database: Database) -> None:
     """Rule: tasks by state with the oldest one's age; jobs that run with that of their heartbeat; who is abandoned."""
     database.sqlite.executescript("""
-        INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
+        INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES
+            ('queued', 900, NULL, NULL), ('queued', 700, NULL, NULL),
             ('running', 100, 990, 1), ('running', 100, 600, 2), ('success', 1, 1, 1), ('deferred', 1, 995, NULL);
         INSERT INTO job VALUES (1, 'LocalTaskJob', 'w', 'running', 999), (2, 'LocalTaskJob', 'w', 'running', 500),
             (3, 'SchedulerJob', 'new', 'running', 998), (4, 'SchedulerJob', 'old', 'failed', 1),
@@ -122,14 +123,16 @@ def test_tasks_and_jobs(database: Database) -> None:
 
 def test_work_alone(database: Database) -> None:
     """Rule: `facts work` asks for tasks, and for DAGs that can't run."""
-    database.sqlite.execute("INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES ('running', 1, 1, 1)")
+    database.sqlite.execute(
+        "INSERT INTO task_instance (state, queued_dttm, start_date, job_id) VALUES ('running', 1, 1, 1)"
+    )
     found = facts.collect(work=True)
     assert sorted(found) == ["passed_over", "refused", "tasks", "time", "unserved", "without_pool"]
     assert found["tasks"]["running"]["count"] == 1
 
 
 def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule: tasks that wait in an unserved queue or failed for it lately, refused files, what the scheduler left out."""
+    """Rule: tasks that wait in an unserved queue or failed for it lately, refused files, and what was passed over."""
     rows = [
         ("d", "served", "default", "queued", None),
         ("d", "waits", "gpu", "queued", None),

@@ -50,17 +50,17 @@ def airflow(stand_in: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
         def fail(self, key: str, info: str) -> None:
             self.failed.append((key, info))
 
-    class Violation(Exception):
+    class ViolationError(Exception):
         pass
 
     stand_in("airflow", __version__="2.10.2")
     stand_in("airflow.providers.celery.executors.celery_executor", CeleryExecutor=CeleryExecutor)
     stand_in("airflow.policies", hookimpl=lambda **_: lambda function: function)
-    stand_in("airflow.exceptions", AirflowClusterPolicyViolation=Violation)
+    stand_in("airflow.exceptions", AirflowClusterPolicyViolation=ViolationError)
     conf = SimpleNamespace(getboolean=lambda *_: False, get=lambda *_: "airflow.providers.fab.FabAuthManager")
     stand_in("airflow.configuration", conf=conf)
     monkeypatch.setenv(queues.SERVED, "")
-    return SimpleNamespace(executor=CeleryExecutor, sent=sent, violation=Violation)
+    return SimpleNamespace(executor=CeleryExecutor, sent=sent, violation=ViolationError)
 
 
 def test_the_executor_fails_what_nobody_would_take(airflow: SimpleNamespace) -> None:

@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 KINDS = ("AirflowClusterPolicyViolation: ", "ParsingEnded: ")
-"""What stands before the words of an import error: of a cluster policy, of a file that never ends or ends its process."""
+"""What stands before the words of an import error: of a cluster policy, of a file that hangs or ends its process."""
 
 
 @dataclass(frozen=True)

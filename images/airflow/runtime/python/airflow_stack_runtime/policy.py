@@ -16,8 +16,8 @@ metric_names.guard_otel()
 
 
 ID_LIMIT = 242
-"""Characters of a DAG's id: the FAB auth manager makes permissions for ``DAG Run:`` and the id, in 250 characters. With a
-longer one the whole file's DAGs never appear, and no import error says so."""
+"""Characters of a DAG's id: the FAB auth manager makes permissions for ``DAG Run:`` and the id, in 250 characters. With
+a longer one the whole file's DAGs never appear, and no import error says so."""
 
 
 @hookimpl(trylast=True)

@@ -1,6 +1,6 @@
 """The queues that workers serve, and what happens to a task that asks for another one: it takes no slot.
 
-Sent to a queue without a worker, a task is queued for ever, and holds one of the slots that ``core.parallelism`` counts:
+Sent to a queue without a worker, a task is queued for ever, and holds one of the slots that ``core.parallelism`` has:
 as many of them as there are slots stop every other DAG. https://github.com/apache/airflow/issues/40289
 """
 
