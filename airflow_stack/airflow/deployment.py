@@ -147,7 +147,7 @@ def _worker(config: StackConfig) -> Role | None:
         return None
     return Role(
         "worker",
-        ("airflow", "celery", "worker"),
+        ("airflow", "celery", "worker", *(("--queues", ",".join(queues)) if (queues := config.worker.queues) else ())),
         config.worker.memory,
         _airflow_secrets(config),
         _probe("worker"),

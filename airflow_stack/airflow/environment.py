@@ -13,6 +13,16 @@ RUNTIME = "/opt/airflow-stack/bin"
 
 Options = dict[tuple[str, str], OptionValue]
 
+# Airflow's own names of log files, but for what a file system refuses: a name of more than 255 bytes, which an id has
+# from 249 letters on, and from 125 Cyrillic ones. It goes on in folders below, 60 letters each; a letter has four bytes
+# at most.
+LOG_FILES = (
+    "{%- macro part(key, id) -%}{{ key }}={% if id.encode() | length > 240 %}"
+    "{{ id | batch(60) | map('join') | join('/') }}{% else %}{{ id }}{% endif %}/{%- endmacro -%}"
+    "{{ part('dag_id', ti.dag_id) }}{{ part('run_id', ti.run_id) }}{{ part('task_id', ti.task_id) }}"
+    "{% if ti.map_index >= 0 %}map_index={{ ti.map_index }}/{% endif %}attempt={{ try_number }}.log"
+)
+
 
 def environment(config: StackConfig) -> dict[str, str]:
     """The environment that all Airflow containers share, sorted by name."""
@@ -24,7 +34,8 @@ def environment(config: StackConfig) -> dict[str, str]:
     defaults = {(section, key): value for (section, key), value in _defaults(config).items()
                 if (section, _base(key)) not in theirs}  # fmt: skip
     merged = {**defaults, **user, **_essential(config)}
-    return dict(sorted((_name(section, key), _text(value)) for (section, key), value in merged.items()))
+    variables = {_name(section, key): _text(value) for (section, key), value in merged.items()} | _of_the_image(config)
+    return dict(sorted(variables.items()))
 
 
 def _base(key: str) -> str:
@@ -73,6 +84,7 @@ def _defaults(config: StackConfig) -> Options:
         # What a killed scheduler has left is adopted a minute after its successor's start.
         ("scheduler", "orphaned_tasks_check_interval"): 60,
         ("logging", "delete_local_logs"): False,
+        ("logging", "log_filename_template"): LOG_FILES,
         ("webserver", "warn_deployment_exposure"): False,
         ("usage_data_collection", "enabled"): False,
         # The image's entrypoint waits for the migrated database; a second look costs each role half a second of CPU.
@@ -103,6 +115,8 @@ def _essential(config: StackConfig) -> Options:
     options: Options = {
         ("core", "executor"): config.airflow.executor,
         ("core", "load_examples"): config.airflow.load_examples,
+        # It asks the user's handler first: one that raises would end the scheduler, as Airflow's own does.
+        ("metrics", "stat_name_handler"): "airflow_stack_runtime.metric_names.handle",
         ("core", "fernet_key_cmd"): _read("fernet_key"),
         ("core", "internal_api_secret_key_cmd"): _read("internal_api_secret_key"),
         ("database", "sql_alchemy_conn_cmd"): _read("sql_alchemy_conn"),
@@ -123,6 +137,23 @@ def _essential(config: StackConfig) -> Options:
             ("secrets", "backend_kwargs_cmd"): _read("secrets_backend_kwargs"),
         }
     return options
+
+
+def _of_the_image(config: StackConfig) -> dict[str, str]:
+    """What the image's own modules read, beside Airflow's options."""
+    variables: dict[str, str] = {}
+    if config.celery:
+        variables |= {
+            "AIRFLOW_STACK_QUEUES": ",".join(config.worker.queues),
+            "AIRFLOW_STACK_OTHER_QUEUES": ",".join(config.worker.other_queues),
+        }
+    for section in (
+        "scheduler",
+        "metrics",
+    ):  # the first is its section of before Airflow 2.0, which Airflow still reads
+        if handler := config.airflow.options.get(section, {}).get("stat_name_handler"):
+            variables["AIRFLOW_STACK_STAT_NAME_HANDLER"] = str(handler)
+    return variables
 
 
 def _broker(config: StackConfig) -> Options:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from airflow_stack.config.types import MemoryMiB, Port, PythonPath, Section, UrlPrefix
+from airflow_stack.config.types import AnyQueueName, MemoryMiB, Port, PythonPath, QueueName, Section, UrlPrefix
 
 
 class WebserverConfig(Section):
@@ -45,6 +45,19 @@ class WorkerConfig(Section):
         description="Seconds for which a worker that is stopped may go on with its tasks. A task that needs longer is"
         " cut off: its try fails, and its log says why. `restart`, `scale`, `up` and `down` wait as long. At most 120"
         " on AWS.",
+    )
+    queues: list[QueueName] = Field(
+        default_factory=list,
+        description="Queues that the workers take tasks from, all of them; empty for Airflow's default queue alone. A"
+        " DAG with a task in a queue that is neither here nor in other_queues is refused: the task would hold a slot"
+        " that no worker ever frees.",
+        examples=[["default", "gpu"]],
+    )
+    other_queues: list[AnyQueueName] = Field(
+        default_factory=list,
+        description="Queues that workers outside this stack take tasks from, by the same broker; '*' for any, which"
+        " lets a mistyped queue hold slots for minutes.",
+        examples=[["on-premises"]],
     )
 
 

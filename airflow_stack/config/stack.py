@@ -238,6 +238,29 @@ class StackConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _queues_are_served(self) -> StackConfig:
+        """A task that names no queue goes to the default one: where nobody serves it, most DAGs never run."""
+        worker, broker = self.worker, self.broker.kind
+        for name in ("queues", "other_queues"):
+            if getattr(worker, name) and broker == "sqs":
+                key = f"worker.{name}"
+                raise RuleError(
+                    key,
+                    "needs a broker with more than one queue, and SQS has one here; broker.kind: elasticache has as"
+                    " many as tasks ask for",
+                    remove=key,
+                )
+        default = self.default_queue
+        if default and worker.queues and not {default, "*"} & {*worker.queues, *worker.other_queues}:
+            raise RuleError(
+                "worker.queues",
+                f"leaves out {default!r}, the queue of every task that names none; add it, or set"
+                " airflow.options.operators.default_queue to one of these",
+                put=("worker.queues", [default, *worker.queues]),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _ports_differ(self) -> StackConfig:
         """Two containers can't publish one port."""
         ports: dict[int, str] = {}
@@ -275,6 +298,14 @@ class StackConfig(Section):
             return self.worker.concurrency
         workers = self.target.worker.max if isinstance(self.target, AwsTarget) else self.worker.count
         return workers * self.worker.concurrency
+
+    @property
+    def default_queue(self) -> str:
+        """The queue of a task that names none. Empty: a command or the secrets backend says it in the containers."""
+        options = self.airflow.options.get("operators", {})
+        if options.keys() & {"default_queue_cmd", "default_queue_secret"}:
+            return ""
+        return str(options.get("default_queue", "default"))
 
     @property
     def celery(self) -> bool:

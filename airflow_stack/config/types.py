@@ -116,6 +116,21 @@ RegistryHost = Annotated[
     Field(examples=["registry.example.com:5000"]),
 ]
 
+QueueName = Annotated[
+    str,
+    matches(
+        r"[A-Za-z0-9_.-]{1,80}",
+        "must be a queue's name: 1 to 80 letters, digits, '.', '_' or '-', as in a task's queue=",
+    ),
+    Field(examples=["gpu"]),
+]
+
+AnyQueueName = Annotated[
+    str,
+    matches(r"\*|[A-Za-z0-9_.-]{1,80}", "must be a queue's name: letters, digits, '.', '_' or '-'; or '*' for any"),
+    Field(examples=["on-premises"]),
+]
+
 UrlPrefix = Annotated[
     str,
     matches(r"/[A-Za-z0-9_-]{1,30}", "must be / and 1 to 30 letters, digits, _ or -"),

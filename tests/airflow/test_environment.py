@@ -10,6 +10,9 @@ from airflow_stack.airflow import describe
 from airflow_stack.config import ConfigError, StackConfig, parse
 from airflow_stack.config.airflow import ESSENTIAL_OPTIONS, SENSITIVE_OPTIONS
 
+# Options that reach Airflow by a variable of the image's: what is under Airflow's own name guards the user's.
+HANDED_ON = {"AIRFLOW__METRICS__STAT_NAME_HANDLER": "AIRFLOW_STACK_STAT_NAME_HANDLER"}
+
 
 def config(**raw: Any) -> StackConfig:
     return StackConfig.model_validate(raw)
@@ -61,6 +64,7 @@ def test_whatever_the_stack_sets_gives_way_to_the_user_or_is_refused(raw: dict[s
         except ConfigError:
             assert "belongs to the stack" in refusal(section, key)
             continue
+        name = HANDED_ON.get(name, name)
         assert {role[name] for role in found if name in role} == {"mine"}
         overridden.add(name)
     assert "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION" in overridden

@@ -35,6 +35,8 @@ SAMPLES: dict[str, Any] = {
     "database.external.user": "another",
     "flower.url_prefix": "/celery",
     "secrets_backend.class_name": "another.Backend",
+    "worker.other_queues": ["far"],
+    "worker.queues": ["default", "gpu"],
     "target.bind_address": "0.0.0.0",  # noqa: S104
     "target.registry": "registry.example.com:5000",
     "target.prefix": "team-a",

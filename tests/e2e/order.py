@@ -24,6 +24,7 @@ APART = (
     "test_choices",
     "test_two_clones",
     "test_failing_starts",
+    "test_isolation",
     "test_dags",
     "test_registry",
     "test_interrupted_up",

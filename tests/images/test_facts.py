@@ -20,7 +20,9 @@ from airflow_stack_runtime import facts, heartbeat, migrations
 TABLES = """
 CREATE TABLE alembic_version (version_num TEXT);
 CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER, dag_id TEXT, task_id TEXT,
-    run_id TEXT, map_index INTEGER, try_number INTEGER, max_tries INTEGER, hostname TEXT);
+    run_id TEXT, map_index INTEGER, try_number INTEGER, max_tries INTEGER, hostname TEXT, queue TEXT, end_date REAL,
+    pool TEXT);
+CREATE TABLE slot_pool (pool TEXT);
 CREATE TABLE log (dag_id TEXT, task_id TEXT, run_id TEXT, map_index INTEGER, try_number INTEGER, extra TEXT, dttm REAL,
     event TEXT);
 CREATE TABLE job (id INTEGER, job_type TEXT, hostname TEXT, state TEXT, latest_heartbeat REAL);
@@ -122,10 +124,12 @@ def test_tasks_and_jobs(database: Database) -> None:
 
 
 def test_work_alone(database: Database) -> None:
-    """Rule: `facts work` asks what a verb needs that stops tasks."""
+    """Rule: `facts work` asks what a verb needs that stops tasks, and for DAGs that can't run."""
     database.sqlite.execute("INSERT INTO task_instance (state, start_date) VALUES ('running', 1)")
     found = facts.collect(work=True)
-    assert sorted(found) == ["cut_off", "running", "tasks", "time"]
+    assert sorted(found) == [
+        "cut_off", "passed_over", "refused", "running", "tasks", "time", "unserved", "without_pool"
+    ]  # fmt: skip
     assert found["tasks"]["running"]["count"] == 1
 
 
@@ -148,6 +152,42 @@ def test_who_is_at_work_and_who_was_cut_off(database: Database) -> None:
         ("t", 100.0, "after 45 s: stopped", "running", 2),
         ("gone", 200.0, "", None, None),
     ]
+
+
+def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: tasks that wait in an unserved queue or failed for it lately, refused files, and what was passed over."""
+    rows = [
+        ("d", "served", "default", "queued", None),
+        ("d", "waits", "gpu", "queued", None),
+        ("d", "waits", "gpu", "up_for_retry", 900),
+        ("d", "failed", "gpu", "failed", 500),
+        ("d", "failed_long_ago", "gpu", "failed", -5000),
+        ("d", "ran", "gpu", "success", 900),
+    ]
+    columns = "dag_id, task_id, queue, state, end_date"
+    database.sqlite.executemany(f"INSERT INTO task_instance ({columns}) VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608
+    database.sqlite.executescript("""
+        INSERT INTO import_error VALUES ('/opt/airflow/dags/q.py', 'AirflowClusterPolicyViolation: DAG x'),
+            ('/opt/airflow/dags/r.py', 'ParsingEnded: never'), ('/opt/airflow/dags/s.py', 'SyntaxError: x');
+        INSERT INTO slot_pool VALUES ('default_pool');
+        INSERT INTO task_instance (dag_id, task_id, state, pool) VALUES ('p', 't', 'scheduled', 'gone'),
+            ('p', 'u', 'scheduled', 'default_pool'), ('p', 'v', 'success', 'gone');
+        INSERT INTO log (dag_id, event, extra, dttm) VALUES ('late', 'airflow_stack_passed_over', 'TypeError: x', 100),
+            ('now', 'airflow_stack_passed_over', 'TypeError: y', 990), ('other', 'success', NULL, 990);
+    """)
+    found = facts.collect(work=True)
+    assert found["unserved"] == []  # without the variable there are no queues
+    monkeypatch.setenv("AIRFLOW_STACK_QUEUES", "")
+    found = facts.collect(work=True)
+    assert [(one["task"], one["queue"], one["count"]) for one in found["unserved"]] == [
+        ("failed", "gpu", 1),
+        ("waits", "gpu", 2),
+    ]
+    assert found["passed_over"] == [{"dag": "now", "what": "TypeError: y"}]
+    assert [one["file"] for one in found["refused"]] == ["/opt/airflow/dags/q.py", "/opt/airflow/dags/r.py"]
+    assert found["without_pool"] == [{"dag": "p", "task": "t", "pool": "gone", "count": 1}]
+    monkeypatch.setenv("AIRFLOW_STACK_OTHER_QUEUES", "gpu")
+    assert facts.collect(work=True)["unserved"] == []
 
 
 def test_import_errors(database: Database) -> None:

@@ -67,16 +67,17 @@ def test_counts() -> None:
         ("queued", "default", "LocalExecutor"),
         *((state, "default", None) for state in ("deferred", "scheduled", "success", "up_for_retry", None)),
     ]
-    assert publish.count_tasks(connection, "default", "?") == (0, 0)
+    assert publish.count_tasks(connection, ("default",), "?") == (0, 0)
     connection.executemany("INSERT INTO task_instance VALUES (?, ?, ?)", rows)
-    assert publish.count_tasks(connection, "default", "?") == (3, 1)
+    assert publish.count_tasks(connection, ("default",), "?") == (3, 1)
+    assert publish.count_tasks(connection, ("default", "gpu"), "?") == (3, 2)
 
 
 def test_a_query_is_never_built_of_values() -> None:
     """The name of the queue is the driver's to quote."""
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE TABLE task_instance (state TEXT, queue TEXT, executor TEXT)")
-    assert publish.count_tasks(connection, "' OR 1=1 --", "?") == (0, 0)
+    assert publish.count_tasks(connection, ("' OR 1=1 --",), "?") == (0, 0)
 
 
 @pytest.fixture
@@ -158,7 +159,7 @@ def test_the_database_error_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(publish.heartbeat, "connect", connect)
     with pytest.raises(publish.DatabaseError) as error:
-        publish.count_in_database("default")
+        publish.count_in_database(("default",))
     assert "hidden" not in str(error.value)
     assert "db.example.com" in str(error.value)
 
@@ -170,16 +171,17 @@ def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(publish.heartbeat, "connect", lambda url, _: seen.append(url) or sqlite3.connect(":memory:"))
     with pytest.raises(publish.DatabaseError):
-        publish.count_in_database("default")
+        publish.count_in_database(("default",))
     assert seen[0].query == "sslmode=require&tcp_user_timeout=10000"
 
 
 def test_settings() -> None:
     """ECS's variables hold ARNs or names; the metric's dimensions are names."""
-    assert publish.Settings("airflow", "airflow-worker", "airflow-stack/airflow", 4, 30.0, "default") == GIVEN
+    assert publish.Settings("airflow", "airflow-worker", "airflow-stack/airflow", 4, 30.0, ("default",)) == GIVEN
     more = {"AIRFLOW_STACK_PUBLISH_SECONDS": "10", "AIRFLOW__OPERATORS__DEFAULT_QUEUE": "etl"}
     assert publish.settings(ENVIRONMENT | more).seconds == 10
-    assert publish.settings(ENVIRONMENT | more).queue == "etl"
+    assert publish.settings(ENVIRONMENT | more).queues == ("etl",)
+    assert publish.settings(ENVIRONMENT | more | {"AIRFLOW_STACK_QUEUES": "etl,gpu"}).queues == ("etl", "gpu")
 
 
 @pytest.mark.parametrize(

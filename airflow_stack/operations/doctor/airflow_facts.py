@@ -11,6 +11,7 @@ from airflow_stack.config import StackConfig
 from airflow_stack.operations.doctor.finding import Finding, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.network import skew
 from airflow_stack.operations.running import stopping
+from airflow_stack.operations.running.troubles import troubles
 
 Facts = Mapping[str, Any]
 
@@ -38,6 +39,9 @@ def judge(facts: Facts, config: StackConfig, stack: str, asked: float, answered:
     if "tasks" in facts:
         yield from _tasks(facts, config, stack)
         yield from _cut_off(facts, config, stack)
+    for trouble in troubles(facts):
+        cost = "it does not run; the other DAGs go on"
+        yield warning("DAG that can't run", str(trouble), cost, f"airflow-stack dags check -s {stack}")
     if "import_errors" in facts:
         yield from _dags(facts, stack)
 
@@ -154,7 +158,8 @@ def _workers(config: StackConfig) -> int:
 
 def _dags(facts: Facts, stack: str) -> Iterator[Finding]:
     errors, dags = facts["import_errors"], facts.get("dags", {"active": 0, "paused": 0})
-    for error in errors["files"][:TOLD]:
+    refused = {error["file"] for error in facts.get("refused", ())}
+    for error in [one for one in errors["files"] if one["file"] not in refused][:TOLD]:
         line = f", line {error['line']}" if error["line"] else ""
         seen = f"{PurePosixPath(error['file']).name}{line}: {error['error']}"
         yield warning(

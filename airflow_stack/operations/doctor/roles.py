@@ -44,9 +44,14 @@ def judge(status: Sequence[RoleStatus], stack: str) -> Iterator[Finding]:
 
 
 def _mend(one: RoleStatus, stack: str) -> str:
-    """What runs is restarted, what was stopped is brought back; AWS's own servers are Pulumi's to bring back."""
+    """What runs is restarted, what was stopped is brought back; AWS's own servers are Pulumi's to bring back.
+
+    What ends again and again would end once more: its log says why.
+    """
     if one.role in MANAGED:
         return f"pulumi up --refresh --stack {stack}"
+    if one.crashes:
+        return f"airflow-stack logs -s {stack} {one.role}"
     if one.running == 0 and one.role in SERVERS:
         return f"airflow-stack up -s {stack}"
     if one.running == 0:

@@ -25,6 +25,10 @@ INTERVAL = 0.5
 LOG_LINES = 8
 # A container that has ended this often while it is waited for will not come up.
 RESTARTS = 3
+# The end of a log in which the last exception is looked for, and what is shown of it.
+TRACE_LINES = 400
+TEXT = 300
+EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Violation|Interrupt|Exit)(: |$)")
 
 EXTRA = "airflow-stack.extra"
 """Label of a worker that `scale` has added to those of the config."""
@@ -70,6 +74,12 @@ def is_healthy(container: Container) -> bool:
     """Whether it runs and its probe says so."""
     state = container.attrs["State"]
     return bool(state["Status"] == "running" and state.get("Health", {}).get("Status", "healthy") == "healthy")
+
+
+def crashes(container: Container) -> bool:
+    """Whether it ends again and again: waiting does not help it, and neither does starting it."""
+    often = container.attrs.get("RestartCount", 0) >= RESTARTS
+    return bool(container.attrs["State"]["Status"] == "restarting" or (often and not is_healthy(container)))
 
 
 def is_running(container: Container) -> bool:
@@ -136,3 +146,10 @@ def last_lines(container: Container) -> str:
     """The end of its log, as it is shown in an error."""
     text = container.logs(tail=LOG_LINES).decode(errors="replace")
     return "\n".join(f"  | {line}" for line in text.splitlines())
+
+
+def last_error(container: Container) -> str:
+    """The exception that it ended with, as `` (TypeError: …)``; empty where its log names none."""
+    text = container.logs(tail=TRACE_LINES).decode(errors="replace")
+    found = [line for line in text.splitlines() if EXCEPTION.match(line)]
+    return f" ({found[-1][:TEXT]})" if found else ""

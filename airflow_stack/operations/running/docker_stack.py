@@ -39,6 +39,7 @@ from airflow_stack.operations.running.interface import (
     command_line,
     known_role,
 )
+from airflow_stack.operations.running.troubles import troubles
 
 # Where a command runs: who has the least to lose by a neighbour comes last.
 HOSTS = ("scheduler", "worker", "triggerer", "webserver")
@@ -78,7 +79,7 @@ class DockerStack:
         except (OperationError, KeyError):
             return None
         lately = tuple(stopping.cut_off(found, stopping.LATELY))
-        return Work(tasks["running"]["count"], tasks["queued"]["count"], lately)
+        return Work(tasks["running"]["count"], tasks["queued"]["count"], lately, tuple(map(str, troubles(found))))
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         wanted = {known_role(role, self.roles(), self.name) for role in roles} or set(self.roles())

@@ -45,7 +45,9 @@ def _status(role: str, desired: int, found: Sequence[Container]) -> RoleStatus:
     images = dict.fromkeys(_tag(one) for one in found)
     started = [moment(one.attrs["State"]["StartedAt"]) for one in running]
     youngest: datetime | None = max(started, default=None)
-    return RoleStatus(role, desired, len(running), len(healthy), ", ".join(images), youngest, "; ".join(problems))
+    crashes = len(healthy) < desired and any(map(containers.crashes, found))
+    detail = "; ".join(problems)
+    return RoleStatus(role, desired, len(running), len(healthy), ", ".join(images), youngest, detail, crashes)
 
 
 def _tag(container: Container) -> str:
@@ -55,14 +57,15 @@ def _tag(container: Container) -> str:
 def _problem(container: Container) -> str:
     state: dict[str, Any] = container.attrs["State"]
     name = containers.service(container)
-    if state["Status"] == "running":
+    if state["Status"] == "running" and not containers.crashes(container):
         health = state.get("Health", {})
         if health.get("Status") == "starting":
             return f"{name} is starting"
         last = (health.get("Log") or [{}])[-1].get("Output", "").strip().splitlines()
         return f"{name} is unhealthy{': ' + last[-1] if last else ''}"
-    if state["Status"] == "restarting":
-        return f"{name} ends again and again, with exit code {state['ExitCode']}{_memory(state)}"
+    if containers.crashes(container):
+        why = _memory(state) or containers.last_error(container)
+        return f"{name} ends again and again, with exit code {state['ExitCode']}{why}"
     return f"{name} is {state['Status']}, with exit code {state['ExitCode']}{_memory(state)}"
 
 

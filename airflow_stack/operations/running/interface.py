@@ -38,6 +38,8 @@ class RoleStatus:
     """When the youngest instance started. None: none runs."""
     detail: str = ""
     """What is wrong; empty where nothing is."""
+    crashes: bool = False
+    """Whether it ends again and again: to start it once more is of no use."""
 
     @property
     def good(self) -> bool:
@@ -53,6 +55,8 @@ class Work:
     queued: int
     cut_off: tuple[str, ...] = ()
     """Those of the last hour that a stopped worker has cut off, a line each. On AWS `doctor` alone asks for them."""
+    troubles: tuple[str, ...] = ()
+    """What single DAGs can't do, one line each; on AWS `doctor --deep` knows."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ def table(roles: Sequence[RoleStatus], work: Work | None, urls: dict[str, str], 
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     lines += ["", f"tasks:    {f'{work.running} running, {work.queued} queued' if work else 'unknown'}"]
     lines += work.cut_off if work else ()
+    lines += [f"trouble:  {trouble}" for trouble in (work.troubles if work else ())]
     lines += [f"{f'{name}:':<10}{url}" for name, url in urls.items()]
     return "\n".join(lines)
 

@@ -180,6 +180,7 @@ def test_the_publisher_stands_beside_the_scheduler_alone() -> None:
         "AIRFLOW_STACK_CLUSTER": "team-a",
         "AIRFLOW_STACK_METRIC_NAMESPACE": "airflow-stack/team-a",
         "AIRFLOW_STACK_PUBLISH_SECONDS": "60",
+        "AIRFLOW_STACK_QUEUES": "",
         "AIRFLOW_STACK_WORKER_CONCURRENCY": "7",
         "AIRFLOW_STACK_WORKER_MAX": "3",
         "AIRFLOW_STACK_WORKER_MIN": "1",

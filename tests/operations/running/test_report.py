@@ -31,6 +31,7 @@ def test_the_table_says_what_is_wrong() -> None:
         ["tasks:", "2", "running,", "5", "queued"],
         ["Airflow:", "http://localhost:8080"],
     ]
+    assert "trouble:  DAG d: why" in report.table(ROLES, Work(2, 5, troubles=("DAG d: why",)), {}, NOW)
     assert "tasks:    unknown" in report.table(ROLES, None, {}, NOW)
 
 
@@ -51,7 +52,7 @@ def test_the_document_is_json_and_says_whether_all_is_well() -> None:
     """Rule: what a script reads is JSON with ISO times, and one key tells."""
     document = json.loads(json.dumps(report.document("local", ROLES, Work(2, 5), {})))
     assert document["healthy"] is False
-    assert document["tasks"] == {"running": 2, "queued": 5, "cut_off": []}
+    assert document["tasks"] == {"running": 2, "queued": 5, "cut_off": [], "troubles": []}
     assert [role["good"] for role in document["roles"]] == [True, False, True]
     assert document["roles"][0]["since"] == "2024-05-01T11:57:00+00:00"
     assert report.document("local", ROLES[:1], None, {})["healthy"] is True

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_stack_runtime import cut_off, heartbeat, migrations
+from airflow_stack_runtime import cut_off, heartbeat, migrations, queues
 from airflow_stack_runtime.options import OptionError, option
 
 MARKER = "airflow-stack-result: "
@@ -24,7 +24,13 @@ TIMEOUT = 5.0
 """Seconds to wait for a connection."""
 IMPORT_ERRORS = 20
 """That are told; all are counted."""
-TEXT = 200
+TOLD = 20
+"""Of each kind of trouble with one DAG."""
+HOUR = 3600.0
+PASSED_OVER = "airflow_stack_passed_over"
+"""``one_dag.EVENT``: that module is Airflow's."""
+RECENTLY = 300.0
+TEXT = 500
 """Characters of an error."""
 RECENT = 3600.0
 """Seconds for which a task that was cut off is told."""
@@ -131,6 +137,25 @@ def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, 
             (cut_off.EVENT, RECENT),
         )
     ]  # fmt: skip
+    facts["unserved"] = _unserved(connection, dialect)
+    facts["without_pool"] = _without_pool(connection)
+    facts["passed_over"] = [
+        {"dag": dag, "what": what}
+        for dag, what in rows(
+            connection,
+            "SELECT dag_id, max(extra) FROM log"  # noqa: S608
+            f" WHERE event = %s AND {age('dttm')} < %s GROUP BY 1 ORDER BY 1",
+            (PASSED_OVER, RECENTLY),
+        )
+    ][:TOLD]
+    facts["refused"] = [
+        {"file": name, **blame(name, trace)}
+        for name, trace in rows(
+            connection,
+            "SELECT filename, stacktrace FROM import_error WHERE stacktrace LIKE %s OR stacktrace LIKE %s ORDER BY 1",
+            ("AirflowClusterPolicyViolation%", "ParsingEnded%"),
+        )
+    ][:TOLD]
     if work:
         return facts
     facts["jobs"] = [
@@ -166,6 +191,38 @@ def named(row: tuple[Any, ...]) -> dict[str, Any]:
     return dict(zip(("dag", "task", "run", "map_index", "try"), row[:5], strict=True))
 
 
+def _unserved(connection: Any, dialect: str) -> list[dict[str, Any]]:
+    """Tasks that wait in a queue that no worker serves, or failed for it in the last hour; and DAGs refused for it."""
+    known = queues.served()
+    if known is None:
+        return []
+    age, places = AGE[dialect].format("end_date"), ", ".join("%s" for _ in known)
+    found = [
+        {"dag": dag, "task": task, "queue": queue, "count": count}
+        for dag, task, queue, count in rows(
+            connection,
+            "SELECT dag_id, task_id, queue, count(*) FROM task_instance"  # noqa: S608
+            f" WHERE queue NOT IN ({places})"
+            f" AND (state IN ('scheduled', 'queued', 'up_for_retry') OR state = 'failed' AND {age} < %s)"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+            (*known, HOUR),
+        )
+    ]
+    return found[:TOLD]
+
+
+def _without_pool(connection: Any) -> list[dict[str, Any]]:
+    """Tasks that wait for a pool that is not there: for ever."""
+    return [
+        {"dag": dag, "task": task, "pool": pool, "count": count}
+        for dag, task, pool, count in rows(
+            connection,
+            "SELECT dag_id, task_id, pool, count(*) FROM task_instance WHERE state = 'scheduled'"
+            " AND pool NOT IN (SELECT pool FROM slot_pool) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        )
+    ][:TOLD]
+
+
 def rows(connection: Any, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Return all rows; a driver gets no values where there are none, so that % need not be doubled."""
     with connection.cursor() as cursor:
@@ -193,14 +250,14 @@ def _broker() -> dict[str, Any] | None:
         return {"kind": "sqs"}
     from airflow_stack_runtime.ping import Redis
 
-    queue = option("operators", "default_queue", "default")
+    own = queues.own() or (option("operators", "default_queue", "default"),)
     try:
         redis = Redis(broker.geturl(), TIMEOUT)
-        waiting, taken = redis.call("LLEN", queue), redis.call("HLEN", "unacked")
+        waiting, taken = sum(redis.call("LLEN", queue) for queue in own), redis.call("HLEN", "unacked")
     except OSError as error:
         # Of a socket, or what Redis refuses by: never the URL.
         return {"kind": "redis", "problem": f"Redis does not answer: {error}"}
-    return {"kind": "redis", "queue": queue, "waiting": waiting, "taken": taken}
+    return {"kind": "redis", "queue": ", ".join(own), "waiting": waiting, "taken": taken}
 
 
 def main(arguments: list[str]) -> None:

@@ -55,12 +55,23 @@ def main(arguments: list[str]) -> None:
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import scheduler, slots, stale_callbacks, unstarted
+        from airflow_stack_runtime import (
+            one_dag,
+            parsing,
+            queues,
+            scheduler,
+            slots,
+            stale_callbacks,
+            unstarted,
+        )
 
         scheduler.adapt_sleep()
         slots.give_back()
         stale_callbacks.ignore()
         unstarted.send_again()
+        queues.refuse_unserved()
+        one_dag.guard()
+        parsing.guard()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]

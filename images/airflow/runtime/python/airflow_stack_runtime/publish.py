@@ -27,7 +27,7 @@ RETRY = (5.0, 120.0)
 
 QUERY = """
 SELECT state, count(*) FROM task_instance
-WHERE state IN ('queued', 'running') AND queue = {0} AND (executor IS NULL OR executor LIKE {0})
+WHERE state IN ('queued', 'running') AND queue IN ({0}) AND (executor IS NULL OR executor LIKE {1})
 GROUP BY state
 """
 """Tasks that a worker has or will get. A deferred one is the triggerer's, a scheduled one waits for something else than
@@ -58,7 +58,8 @@ class Settings:
     """Tasks that one worker runs at a time."""
     seconds: float
     """Between two publications."""
-    queue: str
+    queues: tuple[str, ...]
+    """That the workers serve."""
 
 
 def settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -90,14 +91,16 @@ def settings(environment: Mapping[str, str] = os.environ) -> Settings:
         namespace=text("METRIC_NAMESPACE"),
         concurrency=max(1, int(number("WORKER_CONCURRENCY"))),
         seconds=number("PUBLISH_SECONDS", "30"),
-        queue=environment.get("AIRFLOW__OPERATORS__DEFAULT_QUEUE", "default"),
+        queues=tuple(filter(None, environment.get("AIRFLOW_STACK_QUEUES", "").split(",")))
+        or (environment.get("AIRFLOW__OPERATORS__DEFAULT_QUEUE", "default"),),
     )
 
 
-def count_tasks(connection: Any, queue: str, placeholder: str = "%s") -> tuple[int, int]:
+def count_tasks(connection: Any, queues: tuple[str, ...], placeholder: str = "%s") -> tuple[int, int]:
     """Return how many tasks are queued and how many run, by a connection of any database driver."""
     cursor = connection.cursor()
-    cursor.execute(QUERY.format(placeholder), (queue, "%Celery%"))
+    places = ", ".join(placeholder for _ in queues)
+    cursor.execute(QUERY.format(places, placeholder), (*queues, "%Celery%"))
     counts = dict(cursor.fetchall())
     cursor.close()
     return counts.get("queued", 0), counts.get("running", 0)
@@ -167,7 +170,7 @@ class DatabaseError(Exception):
     """One sentence without secrets: the drivers' own text may quote the connection string."""
 
 
-def count_in_database(queue: str) -> tuple[int, int]:
+def count_in_database(queues: tuple[str, ...]) -> tuple[int, int]:
     """Count with a connection of its own: one that is kept all day would be one less for the others.
 
     Raises:
@@ -177,7 +180,7 @@ def count_in_database(queue: str) -> tuple[int, int]:
     try:
         connection = heartbeat.connect(_with_timeouts(url), TIMEOUT)
         try:
-            return count_tasks(connection, queue)
+            return count_tasks(connection, queues)
         finally:
             connection.close()
     except Exception as error:
@@ -214,7 +217,7 @@ def main() -> None:
         sys.exit(f"publish: {error}")
     config = Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, retries={"mode": "standard", "max_attempts": 2})
     ecs, cloudwatch = boto3.client("ecs", config=config), boto3.client("cloudwatch", config=config)
-    publisher = Publisher(given, lambda: count_in_database(given.queue), ecs, cloudwatch)
+    publisher = Publisher(given, lambda: count_in_database(given.queues), ecs, cloudwatch)
     say(f"every {given.seconds:.0f} s to {given.namespace}, for {given.service} of {given.cluster}.")
     while True:
         time.sleep(publisher.attempt())

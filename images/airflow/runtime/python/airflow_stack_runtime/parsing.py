@@ -1,0 +1,137 @@
+"""Keeps one DAG file from stopping the others while it is parsed, and says in the UI what became of it.
+
+Each file is parsed in a process of its own, which Airflow kills after ``core.dag_file_processor_timeout``. Three things
+are left, and are replaced here for the versions that were looked at; ``AIRFLOW_STACK_GUARD_SCHEDULER=false`` switches
+them off:
+
+- A file that signals its process group ends the manager, in whose group it is, again and again: no other file is read.
+- A file whose process is killed, or ends by itself, is told of in a log of the scheduler alone.
+- A DAG that a cluster policy refuses is an import error of its file, and with an import error no DAG of the file is
+  scheduled: https://github.com/apache/airflow/blob/2.10.2/airflow/models/dag.py, ``dags_needing_dagruns``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any
+
+from airflow_stack_runtime.options import is_true
+
+VERSIONS = ("2.10.", "2.11.")
+ENDED = "ParsingEnded: "
+"""What an import error begins with that is none of Python's."""
+REFUSED = "AirflowClusterPolicyViolation: "
+DEATH_OF_PARENT = 1
+"""``PR_SET_PDEATHSIG`` of prctl(2)."""
+
+log = logging.getLogger(__name__)
+
+
+def guard() -> None:
+    """Install it in the scheduler, of which the parsing processes are forks."""
+    import airflow
+
+    if not airflow.__version__.startswith(VERSIONS) or not is_true("AIRFLOW_STACK_GUARD_SCHEDULER", default=True):
+        return
+    from airflow.dag_processing.manager import DagFileProcessorManager
+    from airflow.dag_processing.processor import DagFileProcessor, DagFileProcessorProcess
+
+    DagFileProcessorProcess._run_file_processor = staticmethod(apart(DagFileProcessorProcess._run_file_processor))
+    collect, kill = (
+        DagFileProcessorManager._collect_results_from_processor,
+        DagFileProcessorManager._kill_timed_out_processors,
+    )
+    DagFileProcessorManager._collect_results_from_processor = told(collect)
+    DagFileProcessorManager._kill_timed_out_processors = told_of_timeouts(kill)
+    DagFileProcessor.process_file = sparing(DagFileProcessor.process_file)
+
+
+def apart(parse: Callable[..., None]) -> Callable[..., None]:
+    """In a process group of its own, which still ends with the manager."""
+
+    @wraps(parse)
+    def call(*arguments: Any, **named: Any) -> None:
+        import ctypes
+
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
+            os.setpgid(0, 0)
+        parse(*arguments, **named)
+
+    return call
+
+
+def told(collect: Callable[..., None]) -> Callable[..., None]:
+    """Of a process that has ended without a result."""
+
+    @wraps(collect)
+    def call(self: Any, processor: Any) -> None:
+        collect(self, processor)
+        if processor.result is None:
+            record(processor.file_path, f"parsing this file ends its process, {ending(processor.exit_code)}")
+
+    return call
+
+
+def told_of_timeouts(kill: Callable[..., None]) -> Callable[..., None]:
+    """Of processes that were killed for taking too long."""
+
+    @wraps(kill)
+    def call(self: Any) -> None:
+        before = set(self._processors)
+        kill(self)
+        for path in before - set(self._processors):
+            seconds = self._processor_timeout.total_seconds()
+            record(path, f"parsing this file never ends: killed after core.dag_file_processor_timeout, {seconds:g} s")
+
+    return call
+
+
+def ending(code: int | None) -> str:
+    """How a process has ended, in words."""
+    if code is not None and code < 0:
+        hint = ": out of memory?" if -code == signal.SIGKILL else ""
+        return f"by signal {signal.Signals(-code).name}{hint}"
+    return f"with exit code {code}"
+
+
+def record(path: str, text: str) -> None:
+    """As the import error of the file, where the UI and `doctor` show it; the next parsing that ends removes it."""
+    from airflow.models.errors import ParseImportError
+    from airflow.utils import timezone
+    from airflow.utils.session import create_session
+
+    log.error("%s: %s", path, text)
+    try:
+        with create_session() as session:
+            session.query(ParseImportError).filter(ParseImportError.filename == path).delete()
+            session.add(ParseImportError(filename=path, timestamp=timezone.utcnow(), stacktrace=ENDED + text))
+    except Exception:
+        log.exception("Could not be told in the database")
+
+
+def sparing(process: Callable[..., Any]) -> Callable[..., Any]:
+    """Of ``process_file``: beside a DAG that was refused, those that were read are scheduled."""
+
+    @wraps(process)
+    def call(self: Any, file_path: str, *arguments: Any, **named: Any) -> Any:
+        from airflow.models.dag import DagModel
+        from airflow.models.errors import ParseImportError
+        from airflow.utils import timezone
+        from airflow.utils.session import create_session
+
+        started = timezone.utcnow()
+        result = process(self, file_path, *arguments, **named)
+        with create_session() as session:
+            errors = session.query(ParseImportError.stacktrace).filter(ParseImportError.filename == file_path).all()
+            if errors and all(text.startswith(REFUSED) for (text,) in errors):
+                read = (DagModel.fileloc == file_path, DagModel.last_parsed_time >= started)
+                session.query(DagModel).filter(*read).update({"has_import_errors": False}, synchronize_session=False)
+        return result
+
+    return call

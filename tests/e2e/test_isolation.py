@@ -1,0 +1,156 @@
+"""Bad DAGs beside a good one, with metrics on: the good one's runs end, and each bad one is named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.session import Session, poll
+from e2e.stack import Stack, docker
+
+LISTENER = """
+import socket
+receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+receiver.bind(("0.0.0.0", 8125))
+while True:
+    print(receiver.recv(65536).decode(), flush=True)
+"""
+HEAD = """
+import pendulum
+from airflow.decorators import dag, task
+GIVEN = dict(schedule=None, start_date=pendulum.datetime(2024, 1, 1), is_paused_upon_creation=False,
+             default_args={"retries": 0})
+"""
+ONE = """
+@dag(dag_id={dag!r}, **GIVEN)
+def of_{number}():
+    @task(task_id={task!r}, queue={queue!r})
+    def work():
+        print("done")
+    work()
+of_{number}()
+"""
+LONG = ("я" * 242, "ж" * 250)
+"""As long as they may be, in letters of two bytes: a file's name has room for half of it."""
+RUN = (("good", "work"), ("отчёт_продаж", "загрузка"), LONG)
+FILES = {
+    "beside.py": HEAD
+    + ONE.format(dag="good", task="work", queue="default", number=1)
+    + ONE.format(dag="wants_gpu", task="train", queue="gpu", number=2),
+    "letters.py": HEAD
+    + "".join(ONE.format(dag=d, task=t, queue="default", number=n) for n, (d, t) in enumerate(RUN[1:])),
+    "mutated.py": HEAD + ONE.format(dag="mutated", task="work", queue="default", number=1),
+    "listened.py": HEAD + ONE.format(dag="listened", task="work", queue="default", number=1),
+    "exits.py": "# airflow DAG\nimport os\nos._exit(3)\n",
+    "signals.py": "# airflow DAG\nimport os, signal\nos.killpg(0, signal.SIGKILL)\n",
+}
+SETTINGS = """
+def task_instance_mutation_hook(ti):
+    if ti.dag_id == "mutated":
+        ti.queue = "mutant"
+"""
+PLUGIN = """
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+class Listener:
+    @hookimpl
+    def on_dag_run_running(self, dag_run, msg):
+        if dag_run.dag_id == "listened":
+            raise RuntimeError("the listener raises")
+
+class Bad(AirflowPlugin):
+    name = "bad"
+    listeners = [Listener()]
+"""
+HANDLER = "def raises(name):\n    raise RuntimeError(name)\n"
+
+
+@pytest.fixture(scope="module")
+def crowded(images: None, session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:  # noqa: ARG001
+    """A stack with all of them, and somebody who listens to its metrics."""
+    stack = Stack(session, tmp_path_factory.mktemp("isolation"))
+    listener = f"{stack.name}-statsd"
+    metrics = {"statsd_on": True, "statsd_host": listener, "stat_name_handler": "users_handler.raises"}
+    stack.config |= {"target": {"prefix": stack.name, "throw_away": True}, "airflow": {"options": {"metrics": metrics}}}
+    stack.write()
+    for folder, files in {
+        "dags": FILES,
+        "config": {"airflow_local_settings.py": SETTINGS, "users_handler.py": HANDLER},
+        "plugins": {"bad.py": PLUGIN},
+    }.items():
+        (stack.program / folder).mkdir(exist_ok=True)
+        for name, text in files.items():
+            (stack.program / folder / name).write_text(text, encoding="utf-8")
+    # Before the stack, in a network that it finds: Airflow looks the listener's name up once.
+    stack.up(compose=True)
+    image = stack.containers()["scheduler"]["Config"]["Image"]
+    docker(
+        "run", "--detach", "--name", listener, "--network", f"{stack.name}-airflow", "--label",
+        f"airflow-stack.stack={stack.name}", "--entrypoint", "python3", image, "-u", "-c", LISTENER,
+    )  # fmt: skip
+    for role in ("scheduler", "worker"):
+        stack.cli("restart", "-s", stack.name, role).check()
+    yield stack
+    docker("rm", "--force", listener)
+    stack.cli("down", "-s", stack.name)
+
+
+def run(stack: Stack, dag: str, number: int = 1) -> str:
+    """State in which a run of the DAG ends, which the scheduler has to know first."""
+    query = "select count(*) from serialized_dag where dag_id = :'dag'"
+    poll(f"{dag[:20]} is known", lambda: stack.sql(query, dag=dag) == [["1"]], 120)
+    script = f"from airflow.api.common.trigger_dag import trigger_dag; trigger_dag({dag!r}, run_id='r{number}')"
+    stack.exec("scheduler", "python3", "-c", script)
+    states = "select state from dag_run where dag_id = :'dag' and run_id = :'run' and state in ('success', 'failed')"
+    return poll(f"{dag[:20]} ends", lambda: stack.sql(states, dag=dag, run=f"r{number}"), 120)[0][0]
+
+
+@pytest.mark.parametrize("dag", [dag for dag, _ in RUN], ids=["good", "not-ascii", "longest"])
+def test_a_dag_runs_whatever_its_id_and_its_neighbours(crowded: Stack, dag: str) -> None:
+    """Rule: with metrics on, and a handler of the user's that raises, the scheduler never ends."""
+    assert run(crowded, dag) == "success"
+    assert crowded.containers()["scheduler"]["RestartCount"] == 0
+
+
+def test_metrics_arrive_in_ascii(crowded: Stack) -> None:
+    """Rule: under one readable name a DAG."""
+    assert run(crowded, "отчёт_продаж", 2) == "success"
+    heard = docker("logs", f"{crowded.name}-statsd")
+    assert "ti.finish.otchiot_prodazh_" in heard
+    assert heard.isascii()
+
+
+def test_long_logs_are_read(crowded: Stack) -> None:
+    """Rule: a name that no file can have is several folders."""
+    found = crowded.exec("worker-1", "sh", "-c", "grep -rl done /opt/airflow/logs/dag_id=я* | wc -l")
+    assert int(found) >= 1
+
+
+def test_a_queue_without_a_worker_takes_no_slot_and_is_named(crowded: Stack) -> None:
+    """Rule: refused where the file says it, failed at once where a hook does; `status` and `dags check` name both."""
+    assert run(crowded, "mutated") == "failed"
+    states = "select state from task_instance where dag_id = 'mutated'"
+    assert crowded.sql(states) == [["failed"]]
+    document = json.loads(crowded.cli("status", "-s", crowded.name, "--json").output)
+    told = "\n".join(document["tasks"]["troubles"])
+    for words in ("task 'train': no worker of this stack serves queue 'gpu'", "DAG mutated, task work", "'mutant'"):
+        assert words in told
+    assert "queue 'gpu'" in crowded.cli("dags", "check", "-s", crowded.name).output
+
+
+def test_what_raises_in_the_scheduler_is_passed_over_and_named(crowded: Stack) -> None:
+    """Rule: a listener that raises costs nobody a run; a file that ends its process has an import error."""
+    assert run(crowded, "listened") == "success"
+
+    def told() -> bool:
+        document = json.loads(crowded.cli("status", "-s", crowded.name, "--json").output)
+        said = "\n".join(document["tasks"]["troubles"]) if document["tasks"] else ""
+        return all(words in said for words in ("the listener raises", "exits.py: ", "signals.py: "))
+
+    poll("all are named", told, 120, interval=3)
+    assert Path(crowded.program, "dags", "exits.py").exists()
+    assert run(crowded, "good", 2) == "success"

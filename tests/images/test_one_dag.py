@@ -1,0 +1,119 @@
+"""The scheduler's loop and the parsing of files go on when one DAG fails them."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow_stack_runtime import one_dag, parsing
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+
+
+class DatabaseError(Exception):
+    """As SQLAlchemy's."""
+
+
+class Session:
+    def __init__(self) -> None:
+        self.rows: list[Any] = []
+
+    def add(self, row: Any) -> None:
+        self.rows.append(row)
+
+
+@pytest.fixture(autouse=True)
+def airflow(stand_in: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in("airflow.utils.timezone", utcnow=lambda: NOW)
+    stand_in("airflow.utils", timezone=SimpleNamespace(utcnow=lambda: NOW))
+    stand_in("airflow.models.log", Log=lambda **values: SimpleNamespace(**values))
+    stand_in("sqlalchemy.exc", SQLAlchemyError=DatabaseError)
+    monkeypatch.setattr(one_dag, "_told", {})
+
+
+def boom(*_: Any) -> None:
+    raise RuntimeError("rule raises")
+
+
+def test_a_run_that_cannot_be_scheduled_is_passed_over() -> None:
+    """Rule: it waits for its next turn, and is told of once a minute, with the place of the exception."""
+    session, run = Session(), SimpleNamespace(dag_id="d", run_id="r", last_scheduling_decision=None)
+    schedule = one_dag.each_run(boom)
+    assert schedule(None, run, session) is None
+    assert schedule(None, run, session) is None
+    assert run.last_scheduling_decision == NOW
+    (row,) = session.rows
+    assert (row.event, row.dag_id, row.run_id) == (one_dag.EVENT, "d", "r")
+    assert "RuntimeError: rule raises" in row.extra
+    assert "test_one_dag.py, line" in row.extra
+
+
+def test_an_error_of_the_database_is_airflows_own() -> None:
+    """Rule: it is tried again, or ends the scheduler: the session is of no use."""
+
+    def lost(*_: Any) -> None:
+        raise DatabaseError
+
+    run = SimpleNamespace(dag_id="d", run_id="r")
+    with pytest.raises(DatabaseError):
+        one_dag.each_run(lost)(None, run, Session())
+    with pytest.raises(DatabaseError):
+        one_dag.each_dag(lost)(None, [run], Session())
+
+
+def test_the_other_dags_get_their_runs() -> None:
+    """Rule: one by one where all at once fails; the one to blame comes back after a minute."""
+    made: list[str] = []
+
+    def create(_: Any, models: list[Any], session: Any) -> None:  # noqa: ARG001
+        for model in models:
+            if model.dag_id == "bad":
+                raise RuntimeError("timetable raises")
+            made.append(model.dag_id)
+
+    models = [SimpleNamespace(dag_id=name, next_dagrun_create_after=NOW) for name in ("bad", "good", "better")]
+    session = Session()
+    one_dag.each_dag(create)(None, models, session)
+    assert made == ["good", "better"]
+    assert [(model.next_dagrun_create_after - NOW).total_seconds() for model in models] == [one_dag.AGAIN, 0, 0]
+    assert [row.dag_id for row in session.rows] == ["bad"]
+
+
+def test_a_file_cannot_signal_the_parsing_of_the_others() -> None:
+    """Rule: `os.killpg(0, …)` in a file ends its own process alone."""
+    child = os.fork()
+    if child == 0:
+        parsing.apart(lambda: os.killpg(0, signal.SIGKILL))()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(3, "with exit code 3"), (-9, "by signal SIGKILL: out of memory?"), (-11, "by signal SIGSEGV"), (None, "None")],
+)
+def test_an_ending_in_words(code: int | None, words: str) -> None:
+    """Rule: a signal by its name, and what SIGKILL mostly means."""
+    assert words in parsing.ending(code)
+
+
+def test_files_that_end_their_process_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: by an import error, whether the process ended by itself or was killed."""
+    told: list[tuple[str, str]] = []
+    monkeypatch.setattr(parsing, "record", lambda path, text: told.append((path, text)))
+    collect = parsing.told(lambda *_: None)
+    collect(None, SimpleNamespace(result=(1, 0, 0), exit_code=0, file_path="good.py"))
+    collect(None, SimpleNamespace(result=None, exit_code=3, file_path="exits.py"))
+    from datetime import timedelta
+
+    manager = SimpleNamespace(_processors={"hangs.py": 1, "good.py": 2}, _processor_timeout=timedelta(seconds=50))
+    parsing.told_of_timeouts(lambda self: self._processors.pop("hangs.py"))(manager)
+    assert [path for path, _ in told] == ["exits.py", "hangs.py"]
+    assert "exit code 3" in told[0][1]
+    assert "killed after core.dag_file_processor_timeout, 50 s" in told[1][1]
