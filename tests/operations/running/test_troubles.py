@@ -1,0 +1,69 @@
+"""DAGs that can't run, in a line each, and what is said of a role that ends again and again."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_stack.operations.doctor.roles import judge
+from airflow_stack.operations.running import docker_containers
+from airflow_stack.operations.running.interface import RoleStatus
+from airflow_stack.operations.running.troubles import troubles
+
+TRACE = b"""INFO - starting
+Traceback (most recent call last):
+  File "dagrun.py", line 797, in update_state
+TypeError: 'NoneType' object does not support the context manager protocol
+INFO - Exited execute loop
+"""
+
+
+def test_each_trouble_names_the_dag_or_the_file() -> None:
+    """Rule: and what to do, where something can be done; facts of an older image have none."""
+    facts = {
+        "refused": [
+            {"file": "/opt/airflow/dags/q.py", "error": "AirflowClusterPolicyViolation: DAG 'd' asks for much."},
+            {"file": "/opt/airflow/dags/h.py", "error": "ParsingEnded: it never ends"},
+        ],
+        "unserved": [{"dag": "d", "task": "t", "queue": "gpu", "count": 3}],
+        "without_pool": [{"dag": "d", "task": "t", "pool": "gone", "count": 1}],
+        "passed_over": [{"dag": "d", "what": "RuntimeError: x"}],
+    }
+    lines = [str(one) for one in troubles(facts)]
+    assert lines[:2] == ["q.py: DAG 'd' asks for much", "h.py: it never ends"]
+    for line, words in zip(lines[2:], ("worker.other_queues", "pool 'gone'", "RuntimeError: x"), strict=True):
+        assert line.startswith("DAG d")
+        assert words in line
+    assert list(troubles({})) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "health", "restarts", "expected"),
+    [
+        ("restarting", None, 1, True),
+        ("running", "starting", 5, True),
+        ("running", "healthy", 5, False),
+        ("running", "starting", 1, False),
+    ],
+)
+def test_what_ends_again_and_again(status: str, health: str | None, restarts: int, expected: bool) -> None:
+    """Rule: also in the moment in which it runs."""
+    state: dict[str, Any] = {"Status": status} | ({"Health": {"Status": health}} if health else {})
+    container: Any = SimpleNamespace(attrs={"State": state, "RestartCount": restarts})
+    assert docker_containers.crashes(container) is expected
+
+
+def test_the_exception_that_it_ended_with_is_shown() -> None:
+    """Rule: the last one of its log."""
+    container: Any = SimpleNamespace(logs=lambda tail: TRACE)  # noqa: ARG005 - as docker-py calls it
+    assert docker_containers.last_error(container).startswith(" (TypeError: 'NoneType' object")
+    silent: Any = SimpleNamespace(logs=lambda tail: b"INFO - fine\n")  # noqa: ARG005
+    assert docker_containers.last_error(silent) == ""
+
+
+def test_no_advice_to_start_what_ends_again_and_again() -> None:
+    """Rule: a scheduler that crashes is not helped by `scale scheduler=1`; its log says why."""
+    (found,) = judge([RoleStatus("scheduler", 1, 0, 0, "1", None, "ends again and again", crashes=True)], "local")
+    assert found.mend == "airflow-stack logs -s local scheduler"
