@@ -54,6 +54,8 @@ def _defaults(config: StackConfig) -> Options:
         ("scheduler", "scheduler_idle_sleep_time"): 0.25,
         # A task whose supervisor is gone is found after two minutes. As long, a task lives on without the database.
         ("scheduler", "scheduler_zombie_task_threshold"): 120,
+        # Tells a kill for memory in the task's log, and has the kernel kill the task instead of the worker.
+        ("core", "task_runner"): "airflow_stack_runtime.task_runner.TaskRunner",
         # What a killed scheduler has left is adopted a minute after its successor's start.
         ("scheduler", "orphaned_tasks_check_interval"): 60,
         ("logging", "delete_local_logs"): False,

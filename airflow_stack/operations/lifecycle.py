@@ -21,7 +21,7 @@ from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import origin
+from airflow_stack.operations import engine_memory, origin
 from airflow_stack.operations.compose_cli import ComposeCli
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.docker_setup import ensure_engine
@@ -42,6 +42,7 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     require_local(config, stack, "this brings up stacks of this machine")
     ensure_engine(say)
     origin.settle(config, program, say)
+    engine_memory.settle(config, program, stack, say)
     docker_scale.settle(config, program, stack, say)
     pulumi = None if use_compose else _usable_pulumi(program, stack, say)
     if pulumi is not None:

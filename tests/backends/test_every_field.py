@@ -36,6 +36,7 @@ SAMPLES: dict[str, Any] = {
     "flower.url_prefix": "/celery",
     "secrets_backend.class_name": "another.Backend",
     "target.bind_address": "0.0.0.0",  # noqa: S104
+    "target.memory": 16_384,
     "target.registry": "registry.example.com:5000",
     "target.prefix": "team-a",
     "target.project_dir": "/srv/another",

@@ -22,6 +22,7 @@ CREATE TABLE alembic_version (version_num TEXT);
 CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER);
 CREATE TABLE job (id INTEGER, job_type TEXT, hostname TEXT, state TEXT, latest_heartbeat REAL);
 CREATE TABLE import_error (filename TEXT, stacktrace TEXT);
+CREATE TABLE log (dttm REAL, dag_id TEXT, task_id TEXT, run_id TEXT, try_number INTEGER, event TEXT, extra TEXT);
 CREATE TABLE dag (is_active BOOLEAN, is_paused BOOLEAN);
 INSERT INTO alembic_version VALUES ('head');
 """
@@ -118,11 +119,26 @@ def test_tasks_and_jobs(database: Database) -> None:
 
 
 def test_work_alone(database: Database) -> None:
-    """Rule: `facts work` asks one question."""
+    """Rule: `facts work` asks what `status` shows: tasks, and those killed for memory."""
     database.sqlite.execute("INSERT INTO task_instance VALUES ('running', 1, 1, 1)")
     found = facts.collect(work=True)
-    assert sorted(found) == ["tasks", "time"]
+    assert sorted(found) == ["killed", "tasks", "time"]
     assert found["tasks"]["running"]["count"] == 1
+
+
+def test_tasks_killed_for_memory(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: what the supervisor has recorded of the last day, the latest first; other events are none of it."""
+    monkeypatch.setattr(facts, "KILLED_WITHIN", 500)
+    database.sqlite.executescript("""
+        INSERT INTO log VALUES (400, 'old', 't', 'r', 1, 'killed for memory', '{}'),
+            (900, 'a', 't', 'r', 1, 'killed for memory', '{"limit": 640}'),
+            (950, 'b', 't', 'r', 2, 'killed for memory', '{"limit": 640}'),
+            (990, 'c', 't', 'r', 2, 'failed', '{}');
+    """)
+    assert facts.collect(work=True)["killed"] == [
+        {"dag": "b", "task": "t", "run": "r", "try": 2, "age": 50.0, "limit": 640},
+        {"dag": "a", "task": "t", "run": "r", "try": 1, "age": 100.0, "limit": 640},
+    ]
 
 
 def test_import_errors(database: Database) -> None:

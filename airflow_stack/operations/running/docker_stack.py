@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,15 +14,19 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from airflow_stack.airflow import describe
+from airflow_stack.airflow.advice import Advice
+from airflow_stack.backends import memory
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
+from airflow_stack.backends.memory import Limit
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.running import docker_containers as containers
-from airflow_stack.operations.running import docker_exec, docker_logs, docker_run, docker_scale, docker_status
+from airflow_stack.operations.running import docker_exec, docker_logs, docker_run, docker_scale, docker_status, kills
 from airflow_stack.operations.running.docker_exec import Lines, Sink
 from airflow_stack.operations.running.interface import (
     Completed,
+    Kill,
     LogLine,
     RoleStatus,
     Say,
@@ -64,10 +68,29 @@ class DockerStack:
 
     def work(self) -> Work | None:
         try:
-            tasks = self.ask(["facts", "work"])["tasks"]
+            facts = self.ask(["facts", "work"])
+            tasks = facts["tasks"]
         except (OperationError, KeyError):
             return None
-        return Work(tasks["running"]["count"], tasks["queued"]["count"])
+        return Work(tasks["running"]["count"], tasks["queued"]["count"], self.kills(facts))
+
+    def kills(self, facts: Mapping[str, Any]) -> tuple[Kill, ...]:
+        """Of the tasks that `facts` tells to have been killed for memory, those whose cause is still there."""
+        role = "worker" if self.config.celery else "scheduler"
+        found = self.limits[role]
+        return kills.of_facts(facts, found.mib, self.config.worker.concurrency, self.advice(role))
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        return memory.limits(self.config, self._engine)
+
+    def advice(self, role: str) -> Advice:
+        """What a role should have that was killed for memory."""
+        return memory.advice(self.config, self.limits, self._engine, role)
+
+    @property
+    def _engine(self) -> int:
+        return Machine.of(self.config, self.program, self.name).memory
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         wanted = {known_role(role, self.roles(), self.name) for role in roles} or set(self.roles())
