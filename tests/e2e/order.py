@@ -18,4 +18,4 @@ ORDER = (
     "test_pulumi_life",
 )
 # What has stacks of its own comes last of all tests, the longest first: it takes whichever process is free.
-APART = ("test_rehearsal", "test_choices", "test_dags", "test_registry", "test_interrupted_up")
+APART = ("test_rehearsal", "test_choices", "test_memory", "test_dags", "test_registry", "test_interrupted_up")

@@ -55,10 +55,11 @@ def main(arguments: list[str]) -> None:
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import scheduler, stale_callbacks
+        from airflow_stack_runtime import dag_processes, scheduler, stale_callbacks
 
         scheduler.adapt_sleep()
         stale_callbacks.ignore()
+        dag_processes.make_expendable()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]

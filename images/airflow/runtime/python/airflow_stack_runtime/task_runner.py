@@ -58,6 +58,7 @@ class TaskRunner(StandardTaskRunner):
         kill = describe(now, os.environ)
         if not known:
             self.log.error("Killed from outside, by its return code; %s. If it was for memory: %s", *told(kill))
+            self._record(kill)
             return
         seen, advice = told(kill)
         if code == -signal.SIGKILL:
