@@ -15,7 +15,7 @@ from airflow_stack.airflow.deployment import HOME
 from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, DIRECTORY
 from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
-from airflow_stack.backends.memory import Limit, advice, limits
+from airflow_stack.backends.memory import Limit, limits, own_advice
 from airflow_stack.config import StackConfig
 
 FOLDERS = ("config", "dags", "logs", "plugins")
@@ -194,7 +194,7 @@ def _airflow(
         environment |= {"DOCKER_HOST": f"tcp://{name}docker-socket-proxy:2375"}
     if role.runs_tasks:
         # For the log of a task that is killed for memory. The limit itself is the cgroup's.
-        environment |= {"AIRFLOW_STACK_MEMORY_ADVICE": str(advice(config, memory, machine.memory, role.name))}
+        environment |= {"AIRFLOW_STACK_MEMORY_ADVICE": str(own_advice(config, machine.memory, role.name))}
     if role.one_shot:
         environment |= {"AIRFLOW_STACK_UID": str(machine.uid)}
     published = {"webserver": config.webserver.port, "flower": config.flower.port}.get(role.name)

@@ -7,13 +7,10 @@ from dataclasses import dataclass
 
 from airflow_stack.airflow.advice import Advice
 from airflow_stack.config import StackConfig
+from airflow_stack.config.airflow import AirflowConfig
 
 LEAST_ENGINE = 4096
 """What a stack needs at least, and what limits follow from while nobody knows what the engine has."""
-
-SPENT = 0.6
-"""Of what the engine has beyond that, and beyond what config gives, limits take so much: the rest is the page cache's,
-the images' builds, DockerOperator's containers, and other people's. The shares below add up to it."""
 
 STEP = 64
 """Limits are multiples of it: finer ones help nobody."""
@@ -27,20 +24,21 @@ class Share:
 
     least: int
     of_spare: float = 0.0
-    """Of what the engine has to spare: for all containers of the part together."""
+    """Of what the engine has beyond the least one, for each container of the part."""
     most: int | None = None
     """No larger than that, since more is of no use to it. None: tasks use whatever there is."""
 
 
 SHARES = {
-    "worker": Share(768, 0.42),
+    "worker": Share(768, 0.21),
     "scheduler": Share(768, 0.06, 4096),
     "postgres": Share(384, 0.06, 2048),
     "webserver": Share(768, 0.03, 1536),
     "triggerer": Share(384, 0.03, 1536),
     "redis": Share(128),
 }
-"""Parts whose limit is the engine's matter where config says none, by service."""
+"""Parts whose limit is the engine's matter where config says none, by service. With two workers they take 0.6 of what the
+engine has beyond the least one: the rest is the page cache's, DockerOperator's containers', and other people's."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +62,17 @@ def limits(config: StackConfig, engine: int) -> dict[str, Limit]:
     """
     given = _given(config)
     counts = {name: config.worker.count if name == "worker" else 1 for name in given}
-    least = sum((value if value is not None else SHARES[name].least) * counts[name] for name, value in given.items())
-    spare = max(0, engine - max(least, LEAST_ENGINE))
+    least = {name: value if value is not None else SHARES[name].least for name, value in given.items()}
+    taken = sum(mib * counts[name] for name, mib in least.items())
+    grown = {name: _by(config, name, max(0, engine - LEAST_ENGINE)) for name, value in given.items() if value is None}
+    # As much of the growth as there is room for: all of it, unless config gives much, or has many workers. So a change
+    # of one limit, or one worker more, seldom moves another limit, and replaces no other container.
+    wanted = sum((mib - least[name]) * counts[name] for name, mib in grown.items())
+    part = min(1.0, max(0, engine - taken) / wanted) if wanted else 0.0
     found = {
         name: Limit(
-            _key(name), value if value is not None else _by(config, name, spare, counts[name]), counts[name],
-            value is not None and name in SHARES,
+            _key(name), least[name] + int((grown.get(name, least[name]) - least[name]) * part) // STEP * STEP,
+            counts[name], value is not None and name in SHARES,
         )
         for name, value in given.items()
     }  # fmt: skip
@@ -86,14 +89,15 @@ def rounded(mib: int) -> int:
     return mib // STEP * STEP
 
 
-def _by(config: StackConfig, name: str, spare: int, count: int) -> int:
+def _by(config: StackConfig, name: str, spare: int) -> int:
+    """What one of the part's containers has where there is room for all."""
     share = SHARES[name]
-    mib = share.least + int(spare * share.of_spare / count)
+    mib = share.least + int(spare * share.of_spare)
     if share.most is not None:
         mib = min(mib, share.most)
     if name == "scheduler" and not config.celery:  # tasks run beside it: what workers had is its own
-        mib += int(spare * SHARES["worker"].of_spare)
-    return max(share.least, mib // STEP * STEP)
+        mib += 2 * int(spare * SHARES["worker"].of_spare)
+    return mib // STEP * STEP
 
 
 def _given(config: StackConfig) -> dict[str, int | None]:
@@ -143,3 +147,12 @@ def advice(config: StackConfig, limits: Mapping[str, Limit], engine: int, servic
         each = (limit.mib * limit.count + max(0, engine - total(limits))) // halved // STEP * STEP
         return Advice(both, {"worker.count": halved, limit.key: min(2 * limit.mib, each)}, "give Docker more memory")
     return Advice({}, {}, f"give Docker more memory: this engine's {engine} MiB are taken")
+
+
+def own_advice(config: StackConfig, engine: int, service: str) -> Advice:
+    """For the service's own environment: by its own keys, since a change of any other must not replace it."""
+    worker = config.worker.model_copy(update={"count": min(config.worker.count, 2)})
+    own = StackConfig(worker=worker)
+    if not config.celery:
+        own = StackConfig(scheduler=config.scheduler, airflow=AirflowConfig(executor="LocalExecutor"))
+    return advice(own, limits(own, engine), engine, service)

