@@ -37,8 +37,8 @@ SHARES = {
     "triggerer": Share(384, 0.03, 1536),
     "redis": Share(128),
 }
-"""Parts whose limit is the engine's matter where config says none, by service. With two workers they take 0.6 of what the
-engine has beyond the least one: the rest is the page cache's, DockerOperator's containers', and other people's."""
+"""Parts whose limit is the engine's matter where config says none, by service. With two workers they take 0.6 of what
+the engine has beyond the least one: the rest is the page cache's, DockerOperator's containers', and other people's."""
 
 
 @dataclass(frozen=True)
