@@ -32,8 +32,6 @@ class Role:
 
     name: str
     command: tuple[str, ...]
-    memory: int
-    """Limit in MiB."""
     secrets: tuple[str, ...]
     """Names of the secret files that it reads."""
     probe: Probe | None = None
@@ -104,14 +102,13 @@ def _init(config: StackConfig) -> Role:
             "AIRFLOW_STACK_ADMIN_EMAIL": config.admin.email,
         }
     # Everyone waits for it while they all start: it goes first.
-    return Role("init", (f"{RUNTIME}/init",), 512, secrets, one_shot=True, environment=variables, cpu_shares=4096)
+    return Role("init", (f"{RUNTIME}/init",), secrets, one_shot=True, environment=variables, cpu_shares=4096)
 
 
 def _webserver(config: StackConfig) -> Role:
     return Role(
         "webserver",
         ("airflow", "webserver"),
-        config.webserver.memory,
         _airflow_secrets(config),
         _probe("webserver"),
         environment=role_environment(config, "webserver"),
@@ -123,7 +120,6 @@ def _scheduler(config: StackConfig) -> Role:
     return Role(
         "scheduler",
         ("airflow", "scheduler"),
-        config.scheduler.memory,
         _airflow_secrets(config),
         _probe("scheduler"),
         environment=role_environment(config, "scheduler"),
@@ -135,7 +131,6 @@ def _triggerer(config: StackConfig) -> Role:
     return Role(
         "triggerer",
         ("airflow", "triggerer"),
-        config.triggerer.memory,
         _airflow_secrets(config),
         _probe("triggerer"),
         environment=role_environment(config, "triggerer"),
@@ -148,7 +143,6 @@ def _worker(config: StackConfig) -> Role | None:
     return Role(
         "worker",
         ("airflow", "celery", "worker", *(("--queues", ",".join(queues)) if (queues := config.worker.queues) else ())),
-        config.worker.memory,
         _airflow_secrets(config),
         _probe("worker"),
         count=config.worker.count,
@@ -166,7 +160,6 @@ def _flower(config: StackConfig) -> Role | None:
     return Role(
         "flower",
         ("airflow", "celery", "flower"),
-        config.flower.memory,
         (*_airflow_secrets(config), "flower_basic_auth"),
         _probe("flower"),
         environment=role_environment(config, "flower"),

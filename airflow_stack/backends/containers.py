@@ -6,6 +6,7 @@ Every setting is written out, defaults too, so that both make the same container
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from airflow_stack.airflow.deployment import HOME
 from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, DIRECTORY
 from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
+from airflow_stack.backends.memory import Limit, limits, own_advice
 from airflow_stack.config import StackConfig
 
 FOLDERS = ("config", "dags", "logs", "plugins")
@@ -114,27 +116,28 @@ class Plan:
 def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     """Everything that the stack consists of on this machine."""
     built = images(config, machine)
+    memory = limits(config, machine.memory)
     outer, inner = network_names(config)
     name = name_prefix(config)
     containers: list[Container] = []
     volumes: dict[str, str] = {}
     networks = {"airflow": Network(outer)}
     if config.database.kind == "container":
-        containers.append(_postgres(config, built["postgres"], name))
+        containers.append(_postgres(config, built["postgres"], name, memory["postgres"].mib))
         volumes["postgres-data"] = f"{name}postgres-data"
     if config.celery and config.broker.kind == "container":
-        containers.append(_redis(config, built["redis"], name))
+        containers.append(_redis(built["redis"], name, memory["redis"].mib))
         volumes["redis-data"] = f"{name}redis-data"
     data = tuple(container.service for container in containers)
     if config.docker_socket_proxy.enabled:
         networks["docker"] = Network(inner, internal=True)
         containers.append(_docker_socket_proxy(config, built["docker-socket-proxy"], name, machine))
-    containers.append(_airflow(deployment.init, deployment, config, machine, built["airflow"], name, data))
+    containers.append(_airflow(deployment.init, deployment, config, machine, memory, built["airflow"], name, data))
     for role in deployment.roles:
         for index in range(1, role.count + 1):
             suffix = f"-{index}" if role.name == "worker" else ""
             containers.append(
-                _airflow(role, deployment, config, machine, built["airflow"], name, (*data, "init"), suffix)
+                _airflow(role, deployment, config, machine, memory, built["airflow"], name, (*data, "init"), suffix)
             )
     containers.append(_proxy(config, built["proxy"], name))
     url = f"http://{_host(config.local.bind_address)}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
@@ -182,6 +185,7 @@ def _airflow(
     deployment: Deployment,
     config: StackConfig,
     machine: Machine,
+    memory: Mapping[str, Limit],
     image: Image,
     name: str,
     depends_on: tuple[str, ...],
@@ -194,6 +198,9 @@ def _airflow(
         networks = ("airflow", "docker")
         # Docker's own variable: DockerOperator and the Docker client follow it without an argument.
         environment |= {"DOCKER_HOST": f"tcp://{name}docker-socket-proxy:2375"}
+    if role.runs_tasks:
+        # For the log of a task that is killed for memory. The limit itself is the cgroup's.
+        environment |= {"AIRFLOW_STACK_MEMORY_ADVICE": str(own_advice(config, machine.memory, role.name))}
     if role.one_shot:
         environment |= {"AIRFLOW_STACK_UID": str(machine.uid)}
     published = {"webserver": config.webserver.port, "flower": config.flower.port}.get(role.name)
@@ -202,7 +209,7 @@ def _airflow(
         service=f"{role.name}{suffix}",
         name=f"{name}{role.name}{suffix}",
         image=image,
-        memory=role.memory,
+        memory=memory[role.name].mib,
         command=role.command,
         environment=dict(sorted(environment.items())),
         secrets=role.secrets,
@@ -220,7 +227,7 @@ def _airflow(
     )
 
 
-def _postgres(config: StackConfig, image: Image, name: str) -> Container:
+def _postgres(config: StackConfig, image: Image, name: str, memory: int) -> Container:
     database = config.database
     assert database.kind == "container"  # noqa: S101 - narrows the union; the caller has asked
     # A hardened stack's database has been made: the superuser's password has no more business in its container.
@@ -241,7 +248,7 @@ def _postgres(config: StackConfig, image: Image, name: str) -> Container:
         service="postgres",
         name=f"{name}postgres",
         image=image,
-        memory=database.memory,
+        memory=memory,
         command=("postgres",),
         environment=dict(sorted(environment.items())),
         secrets=secrets,
@@ -255,12 +262,12 @@ def _postgres(config: StackConfig, image: Image, name: str) -> Container:
     )
 
 
-def _redis(config: StackConfig, image: Image, name: str) -> Container:
+def _redis(image: Image, name: str, memory: int) -> Container:
     return Container(
         service="redis",
         name=f"{name}redis",
         image=image,
-        memory=config.broker.memory if config.broker.kind == "container" else 0,
+        memory=memory,
         environment={"REDIS_PASSWORD_FILE": f"{DIRECTORY}/redis_password"},
         secrets=("redis_password",),
         volumes=(VolumeMount("redis-data", "/data"),),

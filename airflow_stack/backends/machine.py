@@ -1,4 +1,4 @@
-"""What the place of a local stack adds to its config: users, paths, and the images' origin."""
+"""What the place of a local stack adds to its config: users, paths, the images' origin, and its memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from airflow_stack.backends.identity import Identity
+from airflow_stack.backends.memory import LEAST_ENGINE
 from airflow_stack.config import StackConfig
 from airflow_stack.config.load import secrets_directory
 
@@ -15,6 +16,8 @@ Origin = Literal["registry", "debian"]
 
 DOCKER_SOCKET = Path("/var/run/docker.sock")
 ORIGIN_FILE = Path(".airflow-stack/image-origin")
+MEMORY_FILE = "engine-memory"
+"""In the stack's own folder: MiB that the engine had at the last `up`."""
 
 # Upstream's user; root's files are nobody's to share, so that root's stacks run as it too.
 AIRFLOW_UID = 50000
@@ -36,6 +39,8 @@ class Machine:
     origin: Origin
     id: str = ""
     """Of the stack in this directory; empty where it was never brought up."""
+    memory: int = LEAST_ENGINE
+    """MiB of the engine's memory that the stack plans with: config's, else what the last `up` has found."""
 
     @classmethod
     def of(cls, config: StackConfig, program: Path, stack: str) -> Machine:
@@ -50,7 +55,28 @@ class Machine:
         except OSError:
             docker_gid = 0
         return cls(program, project, secrets_directory(program, stack), uid, docker_gid,
-                   image_origin(config, program), Identity.read(program, stack).id)  # fmt: skip
+                   image_origin(config, program), Identity.read(program, stack).id,
+                   engine_memory(config, program, stack))  # fmt: skip
+
+
+def engine_memory(config: StackConfig, program: Path, stack: str) -> int:
+    """The configured MiB, else those that were found at the last `up`; until then those of the smallest engine."""
+    if config.local.memory is not None:
+        return config.local.memory
+    return recorded_memory(program, stack) or LEAST_ENGINE
+
+
+def recorded_memory(program: Path, stack: str) -> int | None:
+    """MiB; None where nothing is recorded, or nothing that can be read."""
+    try:
+        return max(LEAST_ENGINE, int(memory_file(program, stack).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def memory_file(program: Path, stack: str) -> Path:
+    """Where what the engine had is recorded."""
+    return secrets_directory(program, stack).parent / MEMORY_FILE
 
 
 def image_origin(config: StackConfig, program: Path) -> Origin:

@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.types import DatabaseName, MemoryMiB, Port, RedisVisibilityTimeout, RoleName, Section
+from airflow_stack.config.types import (
+    DatabaseName,
+    MemoryMiB,
+    Port,
+    RedisVisibilityTimeout,
+    RoleName,
+    Section,
+    by_engine,
+)
 
 
 class ContainerDatabase(Section):
@@ -29,7 +37,7 @@ class ContainerDatabase(Section):
     port: Port | None = Field(
         None, description="Port on the host that leads to PostgreSQL. None by default.", examples=[5432]
     )
-    memory: MemoryMiB = Field(384, description="Memory limit in MiB.")
+    memory: MemoryMiB | None = by_engine(384)
 
 
 class ExternalDatabase(Section):

@@ -1,17 +1,26 @@
-"""One section a service: how many, how large, which port. Memory limits are MiB and fit 4 GiB in all by default."""
+"""One section a service: how many, how large, which port. Memory limits are MiB; most follow from the engine's."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from airflow_stack.config.types import AnyQueueName, MemoryMiB, Port, PythonPath, QueueName, Section, UrlPrefix
+from airflow_stack.config.types import (
+    AnyQueueName,
+    MemoryMiB,
+    Port,
+    PythonPath,
+    QueueName,
+    Section,
+    UrlPrefix,
+    by_engine,
+)
 
 
 class WebserverConfig(Section):
     """``airflow-stack:webserver``: UI and API."""
 
     workers: int = Field(2, ge=1, le=32, description="Gunicorn workers: how many requests are answered at a time.")
-    memory: MemoryMiB = Field(768, description="Memory limit in MiB.")
+    memory: MemoryMiB | None = by_engine(768)
     port: Port | None = Field(
         None,
         description="Port on the host that leads straight to the webserver, beside the proxy's. None by default.",
@@ -22,13 +31,15 @@ class WebserverConfig(Section):
 class SchedulerConfig(Section):
     """``airflow-stack:scheduler``."""
 
-    memory: MemoryMiB = Field(768, description="Memory limit in MiB.")
+    memory: MemoryMiB | None = by_engine(
+        768, "Its DAG processes are in it, and with LocalExecutor the tasks: then it grows as workers do."
+    )
 
 
 class TriggererConfig(Section):
     """``airflow-stack:triggerer``: runs deferrable tasks while they wait."""
 
-    memory: MemoryMiB = Field(384, description="Memory limit in MiB.")
+    memory: MemoryMiB | None = by_engine(384)
     capacity: int = Field(1000, ge=1, le=100_000, description="Triggers that it runs at a time.")
 
 
@@ -37,7 +48,9 @@ class WorkerConfig(Section):
 
     count: int = Field(2, ge=1, le=50, description="How many worker containers.")
     concurrency: int = Field(4, ge=1, le=256, description="Tasks that each worker runs at a time.")
-    memory: MemoryMiB = Field(768, description="Memory limit of each worker in MiB.")
+    memory: MemoryMiB | None = by_engine(
+        768, "Of each worker: its tasks share it, and the kernel kills the largest one when it is used up."
+    )
     stop_timeout: int = Field(
         120,
         ge=10,

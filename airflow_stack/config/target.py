@@ -48,6 +48,13 @@ class LocalTarget(Section):
         description="Registry that serves the upstream images instead of their own: a mirror or a pull-through cache.",
         examples=["registry.example.com:5000/mirror"],
     )
+    memory: Annotated[int, Field(ge=1024, le=16_777_216)] | None = Field(
+        None,
+        description="MiB of the engine's memory that this stack plans with: memory limits that config does not give"
+        " follow from it. What the engine has by default, as `up` has found it; say less where several stacks share"
+        " one engine.",
+        examples=[8192],
+    )
     throw_away: bool = Field(
         False, description="Delete the data volumes with the stack. By default data outlives `pulumi destroy`."
     )

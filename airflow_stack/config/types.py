@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -64,6 +64,13 @@ RedisVisibilityTimeout = Annotated[
 
 # MiB. Docker refuses a limit under 6 MB; no container here works with less than 32.
 MemoryMiB = Annotated[int, Field(ge=32, le=1_048_576, examples=[512])]
+
+
+def by_engine(least: int, more: str = "") -> Any:
+    """A memory limit that follows from what the engine has where config says none: ``backends/memory.py``."""
+    told = f"Memory limit in MiB. By default {least}, and more where the engine has more than 4 GB."
+    return Field(None, description=" ".join(filter(None, (told, more))), examples=[2 * least])
+
 
 Directory = Annotated[str, AfterValidator(_directory)]
 

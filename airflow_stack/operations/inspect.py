@@ -10,8 +10,9 @@ import yaml
 from airflow_stack.airflow import describe
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import plan
-from airflow_stack.backends.machine import Machine
-from airflow_stack.config import read_stack_file
+from airflow_stack.backends.machine import Machine, recorded_memory
+from airflow_stack.backends.memory import limits
+from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.config.stack import LOCAL_ONLY
 from airflow_stack.operations.targets import require_local
@@ -25,7 +26,30 @@ def resolved_config(directory: Path, stack: str) -> str:
     values = config.model_dump(mode="json", exclude=_without_effect() if config.on_aws else None)
     keys = {f"{NAMESPACE}:{key}": value for key, value in values.items() if value != {}}
     keys |= {f"{NAMESPACE}:{key}": MASKED for key in sorted(secrets)}
-    return yaml.safe_dump({"config": keys}, sort_keys=False, width=120)
+    text = yaml.safe_dump({"config": keys}, sort_keys=False, width=120)
+    return text if config.on_aws else _with_limits(text, config, directory, stack)
+
+
+def _with_limits(text: str, config: StackConfig, directory: Path, stack: str) -> str:
+    """With what is in force for each memory limit that config does not give, and where that comes from."""
+    machine = Machine.of(config, directory, stack)
+    found = {limit.key: limit.mib for limit in limits(config, machine.memory).values()}
+    if config.local.memory is not None:
+        source = f"from {NAMESPACE}:target.memory"
+    elif recorded_memory(directory, stack) is not None:
+        source = f"from the engine's {machine.memory} MiB, as `up` found them"
+    else:
+        source = f"from {machine.memory} MiB, until `up` has asked the engine"
+    lines, section = [], ""
+    for line in text.splitlines():
+        if line.startswith(f"  {NAMESPACE}:"):
+            section = line.split(":")[1]
+        if line == "    memory: null" and (mib := found.get(f"{section}.memory")) is not None:
+            line += f"  # {mib}, {source}"
+        elif line == "    memory: null" and section == "target":
+            line += f"  # {machine.memory}, {source}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def _without_effect() -> dict[str, Any]:

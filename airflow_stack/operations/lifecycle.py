@@ -28,7 +28,7 @@ from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.config.problems import secret_problems
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import origin, ownership
+from airflow_stack.operations import engine_memory, origin, ownership
 from airflow_stack.operations.compose_cli import ComposeCli
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.health import wait_until_healthy
@@ -50,6 +50,7 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     require_local(config, stack, "this brings up stacks of this machine")
     ensure_engine(say)
     origin.settle(config, program, say)
+    engine_memory.settle(config, program, stack, say)
     with stopping.replaced(lambda: _tasks(program, stack, config), config.worker.stop_timeout, say):
         docker_scale.settle(config, program, stack, say)
         pulumi = None if use_compose else _usable_pulumi(program, stack, say)

@@ -15,7 +15,7 @@ from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.machine import Machine
 from airflow_stack.backends.pulumi_program import clear_errors
 from airflow_stack.config import Secrets, StackConfig
-from airflow_stack.operations import origin
+from airflow_stack.operations import engine_memory, origin
 from airflow_stack.operations.health import wait_until_healthy
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.running import docker_scale
@@ -29,6 +29,7 @@ def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> 
     updating = not pulumi.runtime.is_dry_run()
     if updating:
         origin.settle(config, program, say)
+        engine_memory.settle(config, program, stack, say)
         docker_scale.settle(config, program, stack, say)
     machine = Machine.of(config, program, stack)
     containers = plan(config, describe(config), machine)

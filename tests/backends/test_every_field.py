@@ -38,6 +38,7 @@ SAMPLES: dict[str, Any] = {
     "worker.other_queues": ["far"],
     "worker.queues": ["default", "gpu"],
     "target.bind_address": "0.0.0.0",  # noqa: S104
+    "target.memory": 16_384,
     "target.registry": "registry.example.com:5000",
     "target.prefix": "team-a",
     "target.project_dir": "/srv/another",

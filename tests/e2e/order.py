@@ -25,6 +25,7 @@ APART = (
     "test_two_clones",
     "test_failing_starts",
     "test_isolation",
+    "test_memory",
     "test_dags",
     "test_registry",
     "test_interrupted_up",

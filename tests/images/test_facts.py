@@ -128,7 +128,7 @@ def test_work_alone(database: Database) -> None:
     database.sqlite.execute("INSERT INTO task_instance (state, start_date) VALUES ('running', 1)")
     found = facts.collect(work=True)
     assert sorted(found) == [
-        "cut_off", "passed_over", "refused", "running", "tasks", "time", "unserved", "without_pool"
+        "cut_off", "killed", "passed_over", "refused", "running", "tasks", "time", "unserved", "without_pool"
     ]  # fmt: skip
     assert found["tasks"]["running"]["count"] == 1
 
@@ -188,6 +188,22 @@ def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatc
     assert found["without_pool"] == [{"dag": "p", "task": "t", "pool": "gone", "count": 1}]
     monkeypatch.setenv("AIRFLOW_STACK_OTHER_QUEUES", "gpu")
     assert facts.collect(work=True)["unserved"] == []
+
+
+def test_tasks_killed_for_memory(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: what the supervisor has recorded of the last day, the latest first; other events are none of it."""
+    monkeypatch.setattr(facts, "KILLED_WITHIN", 500)
+    database.sqlite.executescript("""
+        INSERT INTO log (dttm, dag_id, task_id, run_id, try_number, event, extra) VALUES
+            (400, 'old', 't', 'r', 1, 'killed for memory', '{}'),
+            (900, 'a', 't', 'r', 1, 'killed for memory', '{"limit": 640}'),
+            (950, 'b', 't', 'r', 2, 'killed for memory', '{"limit": 640}'),
+            (990, 'c', 't', 'r', 2, 'failed', '{}');
+    """)
+    assert facts.collect(work=True)["killed"] == [
+        {"dag": "b", "task": "t", "run": "r", "try": 2, "age": 50.0, "limit": 640},
+        {"dag": "a", "task": "t", "run": "r", "try": 1, "age": 100.0, "limit": 640},
+    ]
 
 
 def test_import_errors(database: Database) -> None:

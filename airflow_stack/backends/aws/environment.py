@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from airflow_stack.airflow import Deployment, Role
+from airflow_stack.backends.aws.memory import advice
 from airflow_stack.config import StackConfig
 from airflow_stack.config.airflow import OptionValue
 from airflow_stack.config.aws import RdsDatabase
@@ -27,6 +28,8 @@ STATSD_PORT = 8125
 
 # Of every variable that differs from a local stack: why. A test compares both environments with this table.
 DIFFERENCES = {
+    "AIRFLOW_STACK_MEMORY_ADVICE": "a task's size has another key, and few values",
+    "AIRFLOW_STACK_MEMORY_LIMIT": "the task's limit is not the container's, and can't be read in it",
     "AIRFLOW_STACK_PROTECTION_MINUTES": "the worker asks ECS not to stop it while it has tasks",
     "AIRFLOW_STACK_SQS_QUEUE_URL": "the queue exists already, and no role may look for queues or create one",
     "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": "SQS allows twelve hours, Redis any time",
@@ -99,7 +102,11 @@ def environment(config: StackConfig, facts: Facts) -> dict[str, str]:
 def role_environment(config: StackConfig, role: str) -> dict[str, str]:
     """What one role alone reads beside ``Role.environment``."""
     if role == "worker":
-        return {"AIRFLOW_STACK_PROTECTION_MINUTES": str(config.aws.worker.protection_minutes)}
+        return {
+            "AIRFLOW_STACK_MEMORY_ADVICE": str(advice(config, role)),
+            "AIRFLOW_STACK_MEMORY_LIMIT": str(config.aws.worker.memory),
+            "AIRFLOW_STACK_PROTECTION_MINUTES": str(config.aws.worker.protection_minutes),
+        }
     return {}
 
 

@@ -10,6 +10,7 @@ from airflow_stack.airflow.deployment import HOME
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.images import PROJECT_FOLDERS, Image, image
 from airflow_stack.backends.machine import AIRFLOW_UID, Machine
+from airflow_stack.backends.memory import limits
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, origin
@@ -68,7 +69,7 @@ def subject(directory: Path, stack: str, say: Say) -> Subject:
     scheduler, worker = roles["scheduler"], roles.get("worker", roles["scheduler"])
     return Subject(
         stack, program, built, user, _environment(environment), scheduler.secrets, folders,
-        _memory(config, scheduler), _memory(config, worker),
+        _memory(config, program, stack, scheduler), _memory(config, program, stack, worker),
     )  # fmt: skip
 
 
@@ -101,7 +102,7 @@ def _environment(environment: dict[str, str]) -> dict[str, str]:
     return kept | INSTEAD | {"AIRFLOW__SECRETS__BACKEND_KWARGS": files, "AIRFLOW_HOME": HOME}
 
 
-def _memory(config: StackConfig, role: Role) -> int:
+def _memory(config: StackConfig, program: Path, stack: str, role: Role) -> int:
     if config.on_aws:
         return int(getattr(config.aws, role.name).memory)
-    return role.memory
+    return limits(config, Machine.of(config, program, stack).memory)[role.name].mib

@@ -9,7 +9,6 @@ from airflow_stack.operations.diff.facts import Area
 
 # What ECS or the platform makes of a role's own values, by the field of `Role` (start_period is its probe's).
 ROLE = {
-    "memory": "the task's size holds for all of its containers",
     "cpu_shares": "a task has its CPU to itself",
     "count": "a service has a count, workers a range",
     "start_period": f"{START_PERIOD} seconds: with a quarter of a vCPU, Airflow loads for minutes",
@@ -39,7 +38,7 @@ REASONS: dict[tuple[Area, str], str] = {
     (Area.ROLE, "beside: metrics"): "publishes what the workers are scaled by",
     (Area.ROLE, "beside: cloudwatch-agent"): "sends Airflow's own metrics to CloudWatch",
     (Area.ROLE, "beside: log-router"): "sends the service's log to S3, where Athena queries it",
-    (Area.SIZE, "memory"): ROLE["memory"],
+    (Area.SIZE, "memory"): "the task's size holds for all of its containers",
     (Area.SIZE, "CPU"): ROLE["cpu_shares"],
     (Area.SIZE, "count"): ROLE["count"],
     (Area.SIZE, "capacity"): "on Spot what another task takes over at once, on demand what it does not",

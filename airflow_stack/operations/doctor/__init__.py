@@ -92,5 +92,7 @@ def _running(program: Path, stack: str, config: StackConfig, say: Say, *, deep: 
         assert isinstance(running, AwsStack)  # noqa: S101 - narrows: the config has said so
         return run(aws_stack.looks(running, deep=deep))
     from airflow_stack.operations.doctor import docker_stack
+    from airflow_stack.operations.running.docker_stack import DockerStack
 
+    assert isinstance(running, DockerStack)  # noqa: S101 - narrows: the config has said so
     return run(docker_stack.looks(running))

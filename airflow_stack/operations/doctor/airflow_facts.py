@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -11,6 +11,7 @@ from airflow_stack.config import StackConfig
 from airflow_stack.operations.doctor.finding import Finding, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.network import skew
 from airflow_stack.operations.running import stopping
+from airflow_stack.operations.running.interface import Kill
 from airflow_stack.operations.running.troubles import troubles
 
 Facts = Mapping[str, Any]
@@ -44,6 +45,16 @@ def judge(facts: Facts, config: StackConfig, stack: str, asked: float, answered:
         yield warning("DAG that can't run", str(trouble), cost, f"airflow-stack dags check -s {stack}")
     if "import_errors" in facts:
         yield from _dags(facts, stack)
+
+
+def killed(kills: Sequence[Kill], stack: str) -> Iterator[Finding]:
+    """What was killed for memory, and nothing where nothing was."""
+    for kill in kills[:TOLD]:
+        seen = f"{kill.time:%Y-%m-%d %H:%M} UTC in {kill.where}: {kill.what}; {kill.seen}"
+        cost = "it is killed again when it needs as much again"
+        yield warning("Killed for memory", seen, cost, kill.advice.command(stack))
+    if len(kills) > TOLD:
+        yield warning("Killed for memory", f"{len(kills) - TOLD} more", "see above", f"airflow-stack status -s {stack}")
 
 
 def _clocks(facts: Facts, asked: float, answered: float) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_stack.backends.aws.memory import advice
 from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, warning
 
@@ -14,6 +15,9 @@ STOPPED = 5
 DESCRIBED = 100
 # Reasons that are no fault: a deployment, the autoscaler or a person has ended the task.
 MEANT = ("Scaling activity initiated by", "Essential container in task exited", "airflow-stack:")
+# How AWS begins its reason for a container that took more than its task's memory.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+OUT_OF_MEMORY = "OutOfMemoryError"
 # Per cent of a task's memory from which on it is worth a word.
 FULL = 90.0
 
@@ -63,10 +67,11 @@ class Services(AwsPart):
         for (group, reason), count in list(reasons.items())[:STOPPED]:
             role = next((role for role, name in self.known["services"].items() if name == group), "one-off")
             times = f" ({count} times)" if count > 1 else ""
-            yield warning(
-                "Stopped task", f"{role}{times}: {reason}", "what ran in it was repeated, or lost",
-                f"airflow-stack logs -s {self.name} {role}",
-            )  # fmt: skip
+            mend = f"airflow-stack logs -s {self.name} {role}"
+            if OUT_OF_MEMORY in reason:
+                section = role.replace("-", "_")
+                mend = advice(self.config, section).command(self.name)
+            yield warning("Stopped task", f"{role}{times}: {reason}", "what ran in it was repeated, or lost", mend)
         if not reasons:
             yield ok("Stopped tasks", "none in the last hour that was not meant to stop")
 
@@ -104,8 +109,7 @@ class Services(AwsPart):
             if share >= FULL:
                 yield warning(
                     f"Memory of {role}", f"{share:.0f}% of its size", "a task that needs more is killed",
-                    f"pulumi config set --stack {self.name} --path airflow-stack:target.{role}.memory"
-                    f" {getattr(self.config.aws, role).memory * 2}",
+                    advice(self.config, role).command(self.name),
                 )  # fmt: skip
         if shares and max(shares.values()) < FULL:
             most = max(shares, key=lambda role: shares[role])

@@ -28,6 +28,7 @@ def looks(stack: AwsStack, *, deep: bool) -> list[Look]:
         ("Deployments", services.deployments),
         ("Stopped tasks", services.stopped_tasks),
         ("Memory", services.memory),
+        *(() if deep else (("Killed for memory", lambda: airflow_facts.killed(stack.kills(), stack.name)),)),
         ("Alarms", data.alarms),
         ("Dead letters", data.dead_letters),
         ("Database storage", data.database),
@@ -60,3 +61,4 @@ def _facts(stack: AwsStack) -> Iterator[Finding]:
     asked = time.time()
     facts = stack.ask(["facts"])
     yield from airflow_facts.judge(facts, stack.config, stack.name, asked, time.time())
+    yield from airflow_facts.killed(stack.kills_of_facts(facts), stack.name)

@@ -15,51 +15,60 @@ from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.doctor import airflow_facts
 from airflow_stack.operations.doctor.finding import Finding, Look, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.roles import judge
-from airflow_stack.operations.running import RunningStack
 from airflow_stack.operations.running import docker_containers as containers
+from airflow_stack.operations.running.docker_stack import DockerStack
 
 # Seconds: two looks at a container's use of memory and a question to the database, on a machine that is busy.
 LIMIT = 20.0
 # Shares of a container's limit, and bytes of task logs, from which on it is worth a word.
 FULL = 0.9
 LOGS = 10 * 1024**3
+# Where a container of either version of cgroups counts what was killed in it.
+COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 # Restarts that are no accident.
 RESTARTS = 3
 
 
-def looks(stack: RunningStack) -> list[Look]:
+def looks(stack: DockerStack) -> list[Look]:
     """What to look at, in the report's order."""
     title = f"Stack {stack.name}"
     return [
         Look(title, "Roles", lambda: judge(stack.status(), stack.name), LIMIT, State.MISSING),
         Look(title, "Airflow", lambda: _facts(stack), LIMIT, State.MISSING),
-        Look(title, "Memory", lambda: _memory(_found(stack), stack.name), LIMIT),
-        Look(title, "Restarts", lambda: _restarts(_found(stack), stack.name), LIMIT),
+        Look(title, "Memory", lambda: _memory(_found(stack), stack), LIMIT),
+        Look(title, "Restarts", lambda: _restarts(_found(stack), stack), LIMIT),
         Look(title, "Task logs", lambda: _logs(stack), LIMIT),
     ]
 
 
-def _found(stack: RunningStack) -> list[Container]:
+def _found(stack: DockerStack) -> list[Container]:
     return containers.find(stack.config, stack.program, stack.name)
 
 
-def _facts(stack: RunningStack) -> Iterator[Finding]:
+def _facts(stack: DockerStack) -> Iterator[Finding]:
     asked = time.time()
     facts = stack.ask(["facts"])
     yield from airflow_facts.judge(facts, stack.config, stack.name, asked, time.time())
+    yield from airflow_facts.killed(stack.kills(facts), stack.name)
 
 
-def _memory(found: Sequence[Container], stack: str) -> Iterator[Finding]:
+def _memory(found: Sequence[Container], stack: DockerStack) -> Iterator[Finding]:
     """What each container has of what it may have, without the page cache, which it gives back."""
     running = [one for one in found if containers.is_running(one)]
     with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
         shares = list(zip(running, pool.map(_share, running), strict=True))
     full = [(one, share) for one, share in shares if share >= FULL]
     for one, share in full:
-        role = containers.role(one)
-        cost = "it is killed when it needs more, and its tasks with it"
-        mend = f"pulumi config set --stack {stack} --path airflow-stack:{role}.memory {_more(one)}"
+        cost = "what is largest in it is killed when it needs more"
+        mend = _mend(one, stack)
         yield warning(f"Memory of {containers.service(one)}", f"{share:.0%} of its limit", cost, mend)
+    with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
+        kills = list(zip(running, pool.map(_killed, running), strict=True))
+    tasks = "worker" if stack.config.celery else "scheduler"
+    for one, count in kills:
+        if count and containers.role(one) != tasks:  # a killed task is told with its name
+            seen = f"{count} of its processes were killed for memory since it started"
+            yield warning(f"Memory of {containers.service(one)}", seen, "what they did was lost", _mend(one, stack))
     if not full and shares:
         most, share = max(shares, key=lambda entry: entry[1])
         yield ok("Memory", f"the fullest, {containers.service(most)}, has {share:.0%} of its limit")
@@ -74,16 +83,24 @@ def _share(container: Container) -> float:
     return float((usage.get("usage", 0) - cache) / limit) if limit else 0.0
 
 
-def _more(container: Container) -> int:
-    """MiB: half as much again."""
-    return int(container.attrs["HostConfig"]["Memory"] / 1024**2 * 1.5)
+def _mend(container: Container, stack: DockerStack) -> str:
+    """What gives it more; nothing for one that no key is for."""
+    role = containers.role(container)
+    return stack.advice(role).command(stack.name) if stack.limits.get(role) and stack.limits[role].key else ""
 
 
-def _restarts(found: Sequence[Container], stack: str) -> Iterator[Finding]:
+def _killed(container: Container) -> int:
+    """Processes of it that the kernel has killed for memory since it started. 0 where it can't be asked."""
+    said: Any = container.exec_run(["sh", "-c", f"cat {' '.join(COUNTERS)} 2>/dev/null"]).output
+    counts = [line.split() for line in (said or b"").decode(errors="replace").splitlines()]
+    return sum(int(words[1]) for words in counts if len(words) == 2 and words[0] == "oom_kill" and words[1].isdigit())
+
+
+def _restarts(found: Sequence[Container], stack: DockerStack) -> Iterator[Finding]:
     for one in found:
-        state, role = one.attrs["State"], containers.role(one)
+        state = one.attrs["State"]
         if state.get("OOMKilled"):
-            mend = f"pulumi config set --stack {stack} --path airflow-stack:{role}.memory {_more(one)}"
+            mend = _mend(one, stack)
             cost = "what ran in it was lost"
             yield warning(
                 f"Memory of {containers.service(one)}", "was killed: it needed more than its limit", cost, mend
@@ -93,7 +110,7 @@ def _restarts(found: Sequence[Container], stack: str) -> Iterator[Finding]:
             yield missing(containers.service(one), seen, "it will not come up by waiting", f"docker logs {one.name}")
 
 
-def _logs(stack: RunningStack) -> Iterator[Finding]:
+def _logs(stack: DockerStack) -> Iterator[Finding]:
     """Task logs, which nobody deletes but the user."""
     folder = Machine.of(stack.config, stack.program, stack.name).project / "logs"
     total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -11,12 +11,13 @@ from pathlib import Path
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.images import upstream
-from airflow_stack.backends.labels import MANAGED_BY
-from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin
+from airflow_stack.backends.labels import DIRECTORY, MANAGED_BY, SERVICE, STACK
+from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin, recorded_memory
+from airflow_stack.backends.memory import STEP
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import origin, ownership, preflight, recovery
+from airflow_stack.operations import engine_memory, origin, ownership, preflight, recovery
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
 from airflow_stack.operations.doctor.machine import output, version_in
@@ -27,6 +28,7 @@ from airflow_stack.operations.tools import can_apt_install, find
 
 # Seconds: an engine that starts containers has little time to answer, and is there all the same.
 LIMIT = 10.0
+MIB = 1024**2
 NEEDED = "no stack of this machine comes up, and no image is built for one on AWS"
 
 
@@ -82,6 +84,24 @@ def room(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
         limits = sum(container.memory for container in planned.long_running) * 1024**2
         free = shutil.disk_usage(machine.project if machine.project.exists() else program).free
         yield ok(what, f"its containers may take {size(limits)} of memory; {size(free)} of disk free")
+    yield from _memory(config, program, stack)
+
+
+def _memory(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
+    """Limits that were made for another engine, and stacks that may take more than the engine has together."""
+    has, recorded = int(client().info()["MemTotal"]) // MIB, recorded_memory(program, stack)
+    if config.local.memory is None and recorded is not None and not engine_memory.fits(recorded, has):
+        seen = f"limits were made for {size(recorded * MIB)}, and the engine has {size(has * MIB)}"
+        cost = "tasks have less room than there is" if has > recorded else "the engine may run out of memory"
+        yield warning(f"Memory for {stack}", seen, cost, f"airflow-stack up -s {stack}")
+    running = client().containers.list(filters={"label": [STACK, SERVICE]}, ignore_removed=True)
+    stacks = {(one.labels.get(DIRECTORY, ""), one.labels[STACK]) for one in running}
+    may = sum(one.attrs["HostConfig"]["Memory"] for one in running) // MIB
+    if len(stacks) > 1 and may > has:
+        seen = f"{len(stacks)} stacks are up, which may take {size(may * MIB)} together of {size(has * MIB)}"
+        cost = "when all of them are busy, the kernel kills whatever is largest on this machine"
+        mend = f"pulumi config set --stack {stack} --path {NAMESPACE}:target.memory {has // len(stacks) // STEP * STEP}"
+        yield warning("Memory of all stacks", seen, cost, mend)
 
 
 def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Iterator[Finding]:

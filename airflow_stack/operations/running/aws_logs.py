@@ -41,6 +41,13 @@ def read(
         _forget(seen)
 
 
+def search(region: str, groups: Mapping[str, str], text: str, begin: datetime, end: datetime) -> Iterator[LogLine]:
+    """Lines of these groups that have this text in them, in no order."""
+    logs = client("logs", region)
+    for role, group in groups.items():
+        yield from _window(logs, role, group, begin, end, {}, f'"{text}"')
+
+
 def _past(
     logs: Any, role: str, group: str, since: datetime | None, tail: int | None, now: datetime, seen: dict[str, None]
 ) -> list[LogLine]:
@@ -58,11 +65,12 @@ def _past(
 
 
 def _window(
-    logs: Any, role: str, group: str, begin: datetime, end: datetime, seen: dict[str, None]
+    logs: Any, role: str, group: str, begin: datetime, end: datetime, seen: dict[str, None], pattern: str = ""
 ) -> Iterator[LogLine]:
-    """Lines from ``begin`` to ``end`` that are not in ``seen``, which they are added to."""
+    """Lines from ``begin`` to ``end`` that are not in ``seen``, which they are added to; all that fit the pattern."""
+    only = {"filterPattern": pattern} if pattern else {}
     pages = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, startTime=_milliseconds(begin), endTime=_milliseconds(end)
+        logGroupName=group, startTime=_milliseconds(begin), endTime=_milliseconds(end), **only
     )
     for page in pages:
         for event in page["events"]:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from airflow_stack.airflow.advice import Advice
+from airflow_stack.backends.aws.memory import advice
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import plain_errors
 from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.run_task import OneOff
 from airflow_stack.operations.run_task import run as run_task
-from airflow_stack.operations.running import aws_logs, aws_servers, aws_shell
+from airflow_stack.operations.running import aws_logs, aws_servers, aws_shell, kills
 from airflow_stack.operations.running.aws_services import Autoscaling, Services
 from airflow_stack.operations.running.interface import (
     Completed,
+    Kill,
     LogLine,
     RoleStatus,
     Say,
@@ -74,7 +77,26 @@ class AwsStack:
 
     def work(self) -> Work | None:
         with self._plain_errors():
-            return aws_servers.work(self.config, self.known["cluster"], self.known["services"]["worker"])
+            found = aws_servers.work(self.config, self.known["cluster"], self.known["services"]["worker"])
+            return replace(found, kills=self.kills()) if found else None
+
+    def kills(self) -> tuple[Kill, ...]:
+        """Tasks that the kernel has killed for memory, as the workers' log has them; none where that log is in S3."""
+        if self.config.aws.logs.firelens:
+            return ()
+        size, slots, now = self.config.aws.worker, self.config.worker.concurrency, datetime.now(UTC)
+        group = {"worker": self.known["log_groups"]["worker"]}
+        lines = aws_logs.search(self.known["region"], group, kills.MARKER, now - kills.WITHIN, now)
+        found = [kill for line in lines for kill in kills.of_line(line.text, line.time, size.memory, slots, self._more)]
+        return tuple(sorted(found, key=lambda kill: kill.time, reverse=True))
+
+    def kills_of_facts(self, facts: Mapping[str, Any]) -> tuple[Kill, ...]:
+        """The same, as `facts` has them."""
+        return kills.of_facts(facts, self.config.aws.worker.memory, self.config.worker.concurrency, self._more)
+
+    @property
+    def _more(self) -> Advice:
+        return advice(self.config, "worker")
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         groups: dict[str, str] = self.known["log_groups"]

@@ -14,8 +14,11 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from airflow_stack.airflow import describe
+from airflow_stack.airflow.advice import Advice
+from airflow_stack.backends import memory
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
+from airflow_stack.backends.memory import Limit
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
@@ -26,11 +29,13 @@ from airflow_stack.operations.running import (
     docker_run,
     docker_scale,
     docker_status,
+    kills,
     stopping,
 )
 from airflow_stack.operations.running.docker_exec import Lines, Sink
 from airflow_stack.operations.running.interface import (
     Completed,
+    Kill,
     LogLine,
     RoleStatus,
     Say,
@@ -79,7 +84,26 @@ class DockerStack:
         except (OperationError, KeyError):
             return None
         lately = tuple(stopping.cut_off(found, stopping.LATELY))
-        return Work(tasks["running"]["count"], tasks["queued"]["count"], lately, tuple(map(str, troubles(found))))
+        told = tuple(map(str, troubles(found)))
+        return Work(tasks["running"]["count"], tasks["queued"]["count"], lately, told, self.kills(found))
+
+    def kills(self, facts: Mapping[str, Any]) -> tuple[Kill, ...]:
+        """Of the tasks that `facts` tells to have been killed for memory, those whose cause is still there."""
+        role = "worker" if self.config.celery else "scheduler"
+        found = self.limits[role]
+        return kills.of_facts(facts, found.mib, self.config.worker.concurrency, self.advice(role))
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        return memory.limits(self.config, self._engine)
+
+    def advice(self, role: str) -> Advice:
+        """What a role should have that was killed for memory."""
+        return memory.advice(self.config, self.limits, self._engine, role)
+
+    @property
+    def _engine(self) -> int:
+        return Machine.of(self.config, self.program, self.name).memory
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         wanted = {known_role(role, self.roles(), self.name) for role in roles} or set(self.roles())

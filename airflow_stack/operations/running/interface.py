@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from airflow_stack.airflow.advice import Advice
 from airflow_stack.airflow.deployment import RUNTIME
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
@@ -48,6 +49,20 @@ class RoleStatus:
 
 
 @dataclass(frozen=True)
+class Kill:
+    """What the kernel has killed for memory, and what to set instead."""
+
+    what: str
+    """Task, run and try; or the role whose container it was."""
+    where: str
+    """Container, or ECS task."""
+    time: datetime
+    seen: str
+    """Limit, and what was used."""
+    advice: Advice
+
+
+@dataclass(frozen=True)
 class Work:
     """Tasks of Airflow."""
 
@@ -57,6 +72,8 @@ class Work:
     """Those of the last hour that a stopped worker has cut off, a line each. On AWS `doctor` alone asks for them."""
     troubles: tuple[str, ...] = ()
     """What single DAGs can't do, one line each; on AWS `doctor --deep` knows."""
+    kills: tuple[Kill, ...] = ()
+    """Of the last day, the latest first; without those whose cause has been removed since."""
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,9 @@ def table(roles: Sequence[RoleStatus], work: Work | None, urls: dict[str, str], 
     lines += work.cut_off if work else ()
     lines += [f"trouble:  {trouble}" for trouble in (work.troubles if work else ())]
     lines += [f"{f'{name}:':<10}{url}" for name, url in urls.items()]
+    for kill in work.kills if work else ():
+        lines += ["", f"killed for memory, {age(now - kill.time)} ago in {kill.where}: {kill.what}",
+                  f"  {kill.seen}; {kill.advice}"]  # fmt: skip
     return "\n".join(lines)
 
 
@@ -44,7 +47,12 @@ def document(
             asdict(role) | {"since": role.since.isoformat() if role.since else None, "good": role.good}
             for role in roles
         ],
-        "tasks": asdict(work) if work else None,
+        "tasks": {"running": work.running, "queued": work.queued} if work else None,
+        "killed": [
+            {"what": one.what, "where": one.where, "time": one.time.isoformat(), "seen": one.seen,
+             "advice": str(one.advice)}
+            for one in (work.kills if work else ())
+        ],
         "urls": urls,
     }  # fmt: skip
 

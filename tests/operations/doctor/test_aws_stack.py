@@ -146,7 +146,9 @@ def test_stopped_tasks(account: Account, monkeypatch: pytest.MonkeyPatch) -> Non
     found = with_(*meant, killed, killed, pull)
     assert [finding.state for finding in found] == [State.WARNING, State.WARNING]
     assert found[0].seen.startswith("worker (2 times): Essential container in task exited: OutOfMemoryError")
+    assert found[0].mend.endswith(f"airflow-stack:target.worker.memory {account.config.aws.worker.memory * 2}")
     assert found[1].seen == "scheduler: CannotPullContainerError: not found"
+    assert found[1].mend == "airflow-stack logs -s prod scheduler"
 
 
 @pytest.mark.parametrize(("share", "state"), [(50.0, State.OK), (95.0, State.WARNING)])

@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.config import read_stack_file
+from airflow_stack.airflow import describe
+from airflow_stack.backends.containers import plan
+from airflow_stack.backends.machine import Machine
+from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.operations.doctor import docker_stack
 from airflow_stack.operations.doctor.finding import Finding, State
 from airflow_stack.operations.doctor.roles import judge
 from airflow_stack.operations.running import RoleStatus
+from airflow_stack.operations.running.docker_stack import DockerStack
 
 from .conftest import one
 
@@ -24,24 +28,33 @@ def container(service: str, used: int = 100, cache: int = 0, **attributes: Any) 
     """One with a limit of 1000 MiB that has taken so many, ``cache`` of them for files."""
     stats = {"memory_stats": {"usage": used * MIB, "limit": 1000 * MIB, "stats": {"inactive_file": cache * MIB}}}
     state = {"Status": "running", "OOMKilled": attributes.pop("oom", False)}
+    killed = f"low 0\noom 2\noom_kill {attributes.pop('killed', 0)}\n"
     return SimpleNamespace(
         id=service,
         name=f"af-{service}",
         labels={"airflow-stack.service": service},
         attrs={"State": state, "RestartCount": attributes.pop("restarts", 0), "HostConfig": {"Memory": 1000 * MIB}},
         stats=stats,
+        exec_run=lambda _: SimpleNamespace(output=killed.encode()),
     )
 
 
+def running(program: Path, engine: int = 4096, **config: Any) -> DockerStack:
+    """A stack of an engine that has so many MiB."""
+    parsed = StackConfig.model_validate({"target": {"memory": engine}} | config)
+    machine = Machine.of(parsed, program, "local")
+    return DockerStack("local", program, parsed, plan(parsed, describe(parsed), machine))
+
+
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Finding]]:
+def memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., list[Finding]]:
     """What is found where the engine has these containers."""
 
-    def look(*containers: Any) -> list[Finding]:
+    def look(*containers: Any, engine: int = 16_000) -> list[Finding]:
         known = {one.id: one.stats for one in containers}
         api = SimpleNamespace(stats=lambda id_, **_: known[id_])
         monkeypatch.setattr(docker_stack, "client", lambda: SimpleNamespace(api=api))
-        return list(docker_stack._memory(containers, "local"))
+        return list(docker_stack._memory(containers, running(tmp_path, engine)))
 
     return look
 
@@ -56,15 +69,24 @@ def test_memory_that_is_nearly_full(memory: Callable[..., list[Finding]]) -> Non
     """Rule: the container is named, and the key that gives it more."""
     (found,) = memory(container("worker-2", 950), container("redis", 10))
     assert (found.what, found.state, found.seen) == ("Memory of worker-2", State.WARNING, "95% of its limit")
-    assert found.mend == "pulumi config set --stack local --path airflow-stack:worker.memory 1500"
+    assert found.mend == "pulumi config set --stack local --path airflow-stack:worker.memory 5696"
 
 
-def test_killed_and_restarted() -> None:
+def test_processes_that_were_killed_are_told_of_their_container(memory: Callable[..., list[Finding]]) -> None:
+    """Rule: what the cgroup of a container counts is a warning; a worker's tasks are told by their names instead."""
+    found = memory(container("scheduler", killed=2), container("worker-1", killed=1), container("proxy", killed=1))
+    first, second = (one for one in found if one.state is State.WARNING)
+    assert (first.what, first.seen[:20]) == ("Memory of scheduler", "2 of its processes w")
+    assert "airflow-stack:scheduler.memory" in first.mend
+    assert "airflow-stack:proxy.memory 128" in second.mend
+
+
+def test_killed_and_restarted(tmp_path: Path) -> None:
     """Rule: what has ended by itself is told; what runs since its start is not."""
     found = list(
         docker_stack._restarts(
             [container("worker-1", oom=True), container("scheduler", restarts=3), container("webserver", restarts=1)],
-            "local",
+            running(tmp_path),
         )
     )
     assert [finding.what for finding in found] == ["Memory of worker-1", "scheduler"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -79,6 +80,32 @@ def test_tasks_come_from_the_publishers_metrics(prod: Prod) -> None:
     data = metrics(queued=7, running=3, workers=1, given=given)
     prod.client("cloudwatch").put_metric_data(Namespace=given.namespace, MetricData=data)
     assert prod.find().work() == Work(running=3, queued=7)
+
+
+def test_tasks_killed_for_memory_come_from_the_workers_log(prod: Prod) -> None:
+    """Rule: told with the key of the size on AWS and a size that Fargate has; over where the size has grown since."""
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parents[3] / "images/airflow/runtime/python"))
+    try:
+        from airflow_stack_runtime.publish import Settings, metrics
+    finally:
+        sys.path.pop(0)
+    given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, "default")
+    data = metrics(queued=0, running=1, workers=1, given=given)
+    prod.client("cloudwatch").put_metric_data(Namespace=given.namespace, MetricData=data)
+    kill = {"dag": "d", "task": "t", "run": "r", "try": 1, "host": "10.0.0.7", "limit": 2048, "used": None,
+            "task_mib": 1500, "slots": 4}  # fmt: skip
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    smaller = json.dumps(kill | {"limit": 1024})
+    prod.log("worker", (now - 2000, "another line"), (now - 1000, f"killed for memory: {json.dumps(kill)}"),
+             (now, f"killed for memory: {smaller}"), (now, "killed for memory: no JSON"))  # fmt: skip
+    work = prod.find().work()
+    assert work is not None
+    (found,) = work.kills
+    assert (found.what, found.where) == ("d.t, run r, try 1", "10.0.0.7")
+    assert str(found.advice).startswith("raise airflow-stack:target.worker.memory to 4096 (now 2048), or lower")
 
 
 def test_database_and_broker_where_they_can_be_seen(prod: Prod) -> None:

@@ -54,6 +54,10 @@ TABLES = {
     "mysql": "SELECT table_name, data_length + index_length FROM information_schema.tables"
     " WHERE table_schema = database() ORDER BY 2 DESC LIMIT 3",
 }
+KILLS = 20
+"""That are told, the latest ones."""
+KILLED_WITHIN = 86_400
+"""Seconds for which a kill is told."""
 NO_TABLE = ("UndefinedTable", "ProgrammingError")
 """What the drivers raise for a table that is not there."""
 
@@ -156,6 +160,7 @@ def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, 
             ("AirflowClusterPolicyViolation%", "ParsingEnded%"),
         )
     ][:TOLD]
+    facts["killed"] = _killed(connection, age)
     if work:
         return facts
     facts["jobs"] = [
@@ -221,6 +226,21 @@ def _without_pool(connection: Any) -> list[dict[str, Any]]:
             " AND pool NOT IN (SELECT pool FROM slot_pool) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         )
     ][:TOLD]
+
+
+def _killed(connection: Any, age: Any) -> list[dict[str, Any]]:
+    """Tasks that the kernel has killed for memory: what ``task_runner.py`` has recorded of them."""
+    found = rows(
+        connection,
+        f"SELECT dag_id, task_id, run_id, try_number, {age('dttm')}, extra FROM log"  # noqa: S608
+        f" WHERE event = %s AND {age('dttm')} < %s ORDER BY dttm DESC LIMIT {KILLS}",
+        ("killed for memory", KILLED_WITHIN),
+    )
+    return [
+        {"dag": dag, "task": task, "run": run, "try": number, "age": round(float(seconds), 1), **json.loads(extra)}
+        for dag, task, run, number, seconds, extra in found
+        if extra
+    ]
 
 
 def rows(connection: Any, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

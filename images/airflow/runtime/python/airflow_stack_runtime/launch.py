@@ -56,6 +56,7 @@ def main(arguments: list[str]) -> None:
         webserver.main()
     if arguments[0] == "scheduler":
         from airflow_stack_runtime import (
+            dag_processes,
             one_dag,
             parsing,
             queues,
@@ -72,6 +73,7 @@ def main(arguments: list[str]) -> None:
         queues.refuse_unserved()
         one_dag.guard()
         parsing.guard()
+        dag_processes.make_expendable()
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]
