@@ -72,8 +72,8 @@ def _defaults(config: StackConfig) -> Options:
         # How often a task may run is its author's to say: Airflow's own 0 stays (docs/decisions/0008). Where retries
         # are wanted, their delay outlives the restart of any one container.
         ("core", "default_task_retry_delay"): 30,
-        # Airflow's own, which says in the task's log why its worker, or the kernel for memory, has ended it; and has the
-        # kernel kill the task instead of the worker.
+        # Airflow's own, which says in the task's log why its worker has ended it, or the kernel for memory; and which
+        # has the kernel kill the task instead of the worker.
         ("core", "task_runner"): "airflow_stack_runtime.task_runner.TaskRunner",
         # An edited DAG is seen within ten seconds; Airflow's own 30 and 300 are for thousands of files.
         ("scheduler", "min_file_process_interval"): 10,

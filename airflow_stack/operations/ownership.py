@@ -210,6 +210,16 @@ def containers(found: Ownership) -> list[Container]:
     return _present(api.get, found.ours("container"))
 
 
+def running(found: Ownership) -> dict[Owner, list[Container]]:
+    """Containers of every stack of this machine that run, by whose they are."""
+    owned: dict[Owner, list[Container]] = {}
+    for thing in found.things:
+        if thing.kind == "container" and SERVICE in thing.labels:
+            there = [one for one in _present(client().containers.get, [thing]) if one.attrs["State"]["Running"]]
+            owned.setdefault(found.owner(thing), []).extend(there)
+    return {owner: containers for owner, containers in owned.items() if containers}
+
+
 def networks(found: Ownership) -> list[Network]:
     """The stack's."""
     return _present(client().networks.get, found.ours("network"))

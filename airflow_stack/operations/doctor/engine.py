@@ -11,7 +11,7 @@ from pathlib import Path
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.images import upstream
-from airflow_stack.backends.labels import DIRECTORY, MANAGED_BY, SERVICE, STACK
+from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin, recorded_memory
 from airflow_stack.backends.memory import STEP
 from airflow_stack.config import StackConfig
@@ -94,9 +94,8 @@ def _memory(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]
         seen = f"limits were made for {size(recorded * MIB)}, and the engine has {size(has * MIB)}"
         cost = "tasks have less room than there is" if has > recorded else "the engine may run out of memory"
         yield warning(f"Memory for {stack}", seen, cost, f"airflow-stack up -s {stack}")
-    running = client().containers.list(filters={"label": [STACK, SERVICE]}, ignore_removed=True)
-    stacks = {(one.labels.get(DIRECTORY, ""), one.labels[STACK]) for one in running}
-    may = sum(one.attrs["HostConfig"]["Memory"] for one in running) // MIB
+    stacks = ownership.running(ownership.look(config, program, stack))
+    may = sum(one.attrs["HostConfig"]["Memory"] for containers in stacks.values() for one in containers) // MIB
     if len(stacks) > 1 and may > has:
         seen = f"{len(stacks)} stacks are up, which may take {size(may * MIB)} together of {size(has * MIB)}"
         cost = "when all of them are busy, the kernel kills whatever is largest on this machine"
