@@ -282,6 +282,9 @@ NOT_OURS: dict[str, tuple[str, ...]] = {
     "Pulumi's own, where an update was killed on another machine": ("pulumi cancel",),
     "Docker's own, with the name of the container that an error has named": ("docker logs af-init",),
     "Airflow's own procedure for its keys": ("airflow rotate-fernet-key",),
+    "it asks a terminal; without one, test_choices.py asks the same of psql": (
+        "docker exec -it af-postgres psql -U postgres -c '\\password airflow'",
+    ),
     "a measurement of minutes that wants the whole machine": (
         "benchmarks/run.py --compose bench.yaml --dags dags --project bench --rounds 1 --settle 30 --timeout 200"
         " --pulumi bench",
