@@ -16,6 +16,7 @@ import pytest
 
 from e2e.airflow_api import AirflowApi
 from e2e.conftest import Shared
+from e2e.secrets_in_logs import leaks
 from e2e.session import Finished, Session, poll
 from e2e.stack import Stack, docker
 
@@ -69,6 +70,7 @@ def empty(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     own.up(compose=True)
     yield own
     own.down()
+    assert leaks(own, login=LOGIN, extra=EXTRA, passphrase=PASSPHRASE) == []
 
 
 def restored(stack: Stack, saved: Saved, *options: str, passphrase: Path | None = None) -> Finished:

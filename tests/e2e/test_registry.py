@@ -13,6 +13,7 @@ import yaml
 
 from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.backends.images import UPSTREAM
+from e2e.secrets_in_logs import leaks
 from e2e.session import Session, free_port, poll
 from e2e.stack import Stack, docker
 
@@ -81,6 +82,7 @@ def test_the_stack_comes_up_on_images_from_a_registry(served: str, session: Sess
         stack.down()
         for image in images:
             docker("rmi", "--force", image, check=False)
+    assert leaks(stack) == []
 
 
 def test_a_registry_that_is_reached_is_chosen(served: str, session: Session, tmp_path: Path) -> None:
