@@ -68,7 +68,7 @@ def server(images: None, session: Session, tmp_path: Path) -> Iterator[Server]: 
         image.split()[0], "postgres",
     )  # fmt: skip
     started = Server(name, address, port)
-    poll("the server answers", lambda: _is_ready(name, "probe"), timeout=60)
+    poll("the server answers", lambda: _is_ready(name, "probe"), timeout=180)
     yield started
     docker("rm", "--force", "--volumes", name)
 

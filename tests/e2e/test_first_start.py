@@ -85,7 +85,7 @@ class Database:
 
     def wait(self) -> None:
         with suppress(AssertionError):
-            poll("the database answers", lambda: self.runs("probe"), 60)
+            poll("the database answers", lambda: self.runs("probe"), 180)
             return
         raise AssertionError(f"the database does not answer:\n{docker('logs', self.name)}")
 
@@ -129,7 +129,7 @@ def test_a_first_start_that_was_killed_is_made_anew(database: Database) -> None:
     waits.write_text(WAITS)
     waits.chmod(0o755)
     database.start(f"--volume={waits}:/docker-entrypoint-initdb.d/aaa.sh:ro")
-    poll("the script is at work", lambda: database.runs("test", "-e", "/tmp/waits"), 60)
+    poll("the script is at work", lambda: database.runs("test", "-e", "/tmp/waits"), 180)
     assert not database.runs("probe")
     assert database.state() == "begun"
     database.start()
