@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from e2e.session import Session, poll
-from e2e.stack import Stack
+from e2e.stack import Stack, docker
 from e2e.test_choices import gateway
 
+# Seconds, on a machine that is busy.
+WITHIN = 300
 HEAD = """
 import pendulum
 from airflow.decorators import dag, task
@@ -123,11 +125,11 @@ def crowded(
 def run(stack: Stack, dag: str, number: int = 1) -> str:
     """State in which a run of the DAG ends, which the scheduler has to know first."""
     query = "select count(*) from serialized_dag where dag_id = :'dag'"
-    poll(f"{dag[:20]} is known", lambda: stack.sql(query, dag=dag) == [["1"]], 120)
+    poll(f"{dag[:20]} is known", lambda: stack.sql(query, dag=dag) == [["1"]], WITHIN)
     script = f"from airflow.api.common.trigger_dag import trigger_dag; trigger_dag({dag!r}, run_id='r{number}')"
-    stack.exec("scheduler", "python3", "-c", script)
+    docker("exec", stack.container("scheduler"), "python3", "-c", script, timeout=WITHIN)
     states = "select state from dag_run where dag_id = :'dag' and run_id = :'run' and state in ('success', 'failed')"
-    return poll(f"{dag[:20]} ends", lambda: stack.sql(states, dag=dag, run=f"r{number}"), 120)[0][0]
+    return poll(f"{dag[:20]} ends", lambda: stack.sql(states, dag=dag, run=f"r{number}"), WITHIN)[0][0]
 
 
 @pytest.mark.parametrize("dag", [dag for dag, _ in RUN], ids=["good", "not-ascii", "longest"])
