@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 
 import pendulum
 from airflow.decorators import dag, task
@@ -29,8 +30,11 @@ def lengthy():
 @dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1))
 def eight():
     @task
-    def one(number: int) -> None:  # noqa: ARG001 - a task for each
-        time.sleep(25)
+    def one(number: int, run_id: str = "") -> None:  # noqa: ARG001 - a task for each
+        """Holds its slot until the test has seen enough."""
+        deadline = time.monotonic() + LONG
+        while not Path(f"/opt/airflow/logs/enough-{run_id}").exists() and time.monotonic() < deadline:
+            time.sleep(0.2)
 
     one.expand(number=list(range(8)))
 

@@ -48,7 +48,13 @@ def fills_eight_slots(stack: Stack, run: str) -> None:
     """Rule: every slot of the two workers is used, where there is work for it."""
     stack.api().trigger("eight", run)
     poll("eight tasks run side by side", lambda: running(stack, run) == 8, 120)
+    enough(stack, run)
     assert stack.api().wait("eight", run, 180) == "success"
+
+
+def enough(stack: Stack, run: str) -> None:
+    """The tasks of this run of ``eight`` may end."""
+    (stack.program / "logs" / f"enough-{run}").touch()
 
 
 def test_a_task_that_is_cut_off_is_named_and_over_at_once(composed: Stack) -> None:
@@ -96,6 +102,7 @@ def test_the_slots_of_killed_workers_come_back(composed: Stack) -> None:
 def test_what_never_began_is_sent_again_and_costs_no_try(composed: Stack) -> None:
     """Rule: messages lost with the broker: the tasks run, once each, without any retry."""
     run = "lost"
+    enough(composed, run)
     workers = [composed.container(f"worker-{number}") for number in (1, 2)]
     docker("stop", *workers)
     try:
