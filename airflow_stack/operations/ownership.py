@@ -215,7 +215,8 @@ def running(found: Ownership) -> dict[Owner, list[Container]]:
     owned: dict[Owner, list[Container]] = {}
     for thing in found.things:
         if thing.kind == "container" and SERVICE in thing.labels:
-            there = [one for one in _present(client().containers.get, [thing]) if one.attrs["State"]["Running"]]
+            there = _present(client().containers.get, [thing])
+            there = [one for one in there if one.attrs["State"]["Status"] == "running"]
             owned.setdefault(found.owner(thing), []).extend(there)
     return {owner: containers for owner, containers in owned.items() if containers}
 

@@ -58,6 +58,8 @@ CONDITIONS = {
     "cloudwatch:PutMetricData": "cloudwatch:namespace",
     "kms:CreateKey": "aws:RequestTag/airflow-stack",
 }
+# Actions that give a tag to what is being made.
+GIVE_TAGS = {"kms:TagResource"}
 # Services of which AWS lists resources without asking for one. What is listed holds no data of a user's.
 LISTED = re.compile(r"(application-autoscaling|cloudwatch|ec2|elasticloadbalancing):Describe[A-Za-z]+")
 
@@ -130,8 +132,15 @@ def _is_everything(resource: str) -> bool:
 
 
 def _is_tagged(statement: Mapping[str, Any]) -> bool:
-    """Whether a condition names a tag: where ids are AWS's, it is the name that a resource has."""
-    return any(key.startswith("aws:ResourceTag/") for key in _condition_keys(statement))
+    """Whether a condition names a tag: where ids are AWS's, it is the name that a resource has.
+
+    The tag of the request counts for the action that gives it, to what is being made.
+    """
+    keys = _condition_keys(statement)
+    gives = set(as_list(statement.get("Action"))) <= GIVE_TAGS and any(
+        key.startswith("aws:RequestTag/") for key in keys
+    )
+    return gives or any(key.startswith("aws:ResourceTag/") for key in keys)
 
 
 def _condition_keys(statement: Mapping[str, Any]) -> set[str]:

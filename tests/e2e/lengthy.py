@@ -30,7 +30,7 @@ def lengthy():
 @dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1))
 def eight():
     @task
-    def one(number: int, run_id: str = "") -> None:  # noqa: ARG001 - a task for each
+    def one(number: int, run_id: str | None = None) -> None:  # noqa: ARG001 - a task for each
         """Holds its slot until the test has seen enough."""
         deadline = time.monotonic() + LONG
         while not Path(f"/opt/airflow/logs/enough-{run_id}").exists() and time.monotonic() < deadline:

@@ -33,7 +33,7 @@ class Engine:
             "Labels": dict(labels),
             "Config": {"Labels": dict(labels)},
             "State": {"Status": "running"},
-            "HostConfig": {"PortBindings": {}},
+            "HostConfig": {"PortBindings": {}, "Memory": 1024**3},
             "Mounts": [
                 {"Destination": target, "Source": source} | ({} if source.startswith("/") else {"Name": source})
                 for target, source in (mounts or {}).items()

@@ -47,7 +47,10 @@ def document(
             asdict(role) | {"since": role.since.isoformat() if role.since else None, "good": role.good}
             for role in roles
         ],
-        "tasks": {"running": work.running, "queued": work.queued} if work else None,
+        "tasks": {
+            "running": work.running, "queued": work.queued, "cut_off": list(work.cut_off),
+            "troubles": list(work.troubles),
+        } if work else None,
         "killed": [
             {"what": one.what, "where": one.where, "time": one.time.isoformat(), "seen": one.seen,
              "advice": str(one.advice)}

@@ -196,7 +196,7 @@ def test_the_pool_fits_the_instance_class() -> None:
 def test_the_worker_alone_is_told_how_long_it_is_protected() -> None:
     """A change of it must not replace the other tasks."""
     stack = config({"worker": {"protection_minutes": 90}})
-    assert role_environment(stack, "worker") == {"AIRFLOW_STACK_PROTECTION_MINUTES": "90"}
+    assert role_environment(stack, "worker")["AIRFLOW_STACK_PROTECTION_MINUTES"] == "90"
     assert not any(role_environment(stack, role) for role in ROLES if role != "worker")
 
 

@@ -82,9 +82,17 @@ SAMPLES: dict[str, Any] = {
     "target.webserver.memory": 2048,
     "target.worker.memory": 3072,
     "target.worker.ephemeral_storage": 50,
+    "worker.other_queues": ["on-premises"],
+    "worker.queues": ["default", "gpu"],
+    "worker.stop_timeout": 60,
     **{f"target.{service}.schedule.start": "0 8 ? * MON-FRI *" for service in SERVICES},
     **{f"target.{service}.schedule.stop": "0 21 ? * MON-FRI *" for service in SERVICES},
     **{f"target.{service}.schedule.time_zone": "Europe/Berlin" for service in SERVICES},
+}
+
+# Other sections that a field needs around it: SQS has one queue.
+BESIDE: dict[str, dict[str, Any]] = {
+    name: {"broker": {"kind": "elasticache"}} for name in ("worker.queues", "worker.other_queues")
 }
 
 # Where the effect is not in the stack's resources.
@@ -135,7 +143,7 @@ def raw_around(leaf: Leaf) -> dict[str, Any]:
     for name, needed in AROUND.items():
         if leaf.name == name or leaf.name.startswith(f"{name}."):
             target |= needed
-    raw = {"target": SMALLEST["target"] | target, "database": MEMBERS["database.rds"]}
+    raw = {"target": SMALLEST["target"] | target, "database": MEMBERS["database.rds"]} | BESIDE.get(leaf.name, {})
     for path, kind in leaf.members:
         raw = with_value(raw, path, member(path, kind))
     return raw

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.backends.machine import ORIGIN_FILE
+from airflow_stack.backends.machine import ORIGIN_FILE, memory_file
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import preflight
+from airflow_stack.operations import ownership, preflight
 from airflow_stack.operations.doctor import engine, packages
 from airflow_stack.operations.doctor.finding import State
+from operations.engine import Engine, put_up
 
 from .conftest import engine_of, one
 
@@ -32,6 +33,7 @@ def has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def answer(**info: Any) -> None:
         for module in (engine, preflight):
             monkeypatch.setattr(module, "client", lambda: engine_of(**info))
+        monkeypatch.setattr(ownership, "client", Engine)
         monkeypatch.setattr(preflight.image_build, "missing", lambda _: [])
 
     return answer
@@ -132,6 +134,35 @@ def test_full_disk(program: Path, has: Callable[..., None], monkeypatch: pytest.
     found = list(engine.room(config, program, "local"))
     assert {finding.state for finding in found} == {State.MISSING}
     assert any(str(tmp_path) in finding.seen for finding in found)
+
+
+def test_stacks_that_may_take_more_than_the_engine_has_are_told(
+    program: Path, has: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Rule: limits are made for one stack on an engine; with two the key is named that shares it, and a value."""
+    config, _ = read_stack_file(program, "local")
+    made_up = Engine()
+    has(MemTotal=6 * 1024**3)
+    monkeypatch.setattr(ownership, "client", lambda: made_up)
+    put_up(made_up, tmp_path / "one", "local", known="1")
+    assert not [found for found in engine.room(config, program, "local") if found.what == "Memory of all stacks"]
+    put_up(made_up, tmp_path / "two", "local", prefix="two", known="2")
+    told = one(engine.room(config, program, "local"), "Memory of all stacks")
+    assert "2 stacks are up" in told.seen
+    assert told.mend == "pulumi config set --stack local --path airflow-stack:target.memory 3072"
+
+
+def test_limits_made_for_another_engine_are_told(program: Path, has: Callable[..., None]) -> None:
+    """Rule: what `up` has recorded no longer fits, and `up` makes it fit; a boot's wobble is no other engine."""
+    config, _ = read_stack_file(program, "local")
+    file = memory_file(program, "local")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    has(MemTotal=16 * 1024**3)
+    file.write_text("16128\n")
+    assert not [found for found in engine.room(config, program, "local") if found.what == "Memory for local"]
+    file.write_text("8192\n")
+    told = one(engine.room(config, program, "local"), "Memory for local")
+    assert (told.cost, told.mend) == ("tasks have less room than there is", "airflow-stack up -s local")
 
 
 @pytest.mark.parametrize(("reached", "state"), [(True, State.OK), (False, State.WARNING)])

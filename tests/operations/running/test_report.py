@@ -39,7 +39,7 @@ def test_tasks_that_were_cut_off_are_named() -> None:
     """Rule: below the number of tasks at work; a script reads the same lines."""
     work = Work(0, 0, ("cut off: sales.load (run r1)",))
     assert "queued\ncut off: sales.load (run r1)\n" in report.table(ROLES, work, {"Airflow": "x"}, NOW)
-    assert report.document("local", ROLES, work, {})["tasks"]["cut_off"] == ("cut off: sales.load (run r1)",)
+    assert report.document("local", ROLES, work, {})["tasks"]["cut_off"] == ["cut off: sales.load (run r1)"]
 
 
 def test_more_than_asked_for_are_counted() -> None:
