@@ -49,15 +49,19 @@ class Identity:
         Raises OperationError where the stack's folder is another user's.
         """
         found = cls.read(program, stack)
-        if found.closed:
-            folder = _file(found.directory, stack).parent
-            raise OperationError(f"{folder} is another user's.\nBring the stack up as that user: ls -ld {folder}")
+        found.refuse_closed()
         if found.id and found.directories[-1:] == (found.directory,):
             return found
         known, directories = (found.id, found.directories) if found.id and not found.copied_from else (_new(), ())
         places = (*(place for place in directories if place != found.directory), found.directory)
         _write(found.directory, stack, known, places)
         return cls(stack, found.directory, known, places)
+
+    def refuse_closed(self) -> None:
+        """Raises OperationError where the stack's folder is another user's."""
+        if self.closed:
+            folder = _file(self.directory, self.stack).parent
+            raise OperationError(f"{folder} is another user's.\nRun this as that user: ls -ld {folder}")
 
     @property
     def copied_from(self) -> Path | None:

@@ -17,6 +17,10 @@ from airflow_stack.backends.machine import Machine
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.outputs import StackOutputs
 
+# Seconds: the provider's own time to delete a container, and what it needs beside the container's stop timeout.
+DELETE = 1200
+GRACE = 300
+
 
 class StackSecrets(pulumi.ComponentResource):
     """Every secret of the stack: what config sets, else what is kept on this machine, else generated once."""
@@ -191,6 +195,8 @@ class LocalStack(pulumi.ComponentResource):
                 depends_on=depends_on,
                 # Two containers can't have one name or one port.
                 delete_before_replace=True,
+                # The provider gives up after 20 minutes, also on a worker that may go on with its tasks for longer.
+                custom_timeouts=pulumi.CustomTimeouts(delete=f"{max(DELETE, container.stop_timeout + GRACE)}s"),
             ),
         )
 

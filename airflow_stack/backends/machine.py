@@ -63,13 +63,13 @@ def engine_memory(config: StackConfig, program: Path, stack: str) -> int:
     """The configured MiB, else those that were found at the last `up`; until then those of the smallest engine."""
     if config.local.memory is not None:
         return config.local.memory
-    return recorded_memory(program, stack) or LEAST_ENGINE
+    return max(LEAST_ENGINE, recorded_memory(program, stack) or LEAST_ENGINE)
 
 
 def recorded_memory(program: Path, stack: str) -> int | None:
     """MiB; None where nothing is recorded, or nothing that can be read."""
     try:
-        return max(LEAST_ENGINE, int(memory_file(program, stack).read_text(encoding="utf-8")))
+        return int(memory_file(program, stack).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 

@@ -151,7 +151,9 @@ def advice(config: StackConfig, limits: Mapping[str, Limit], engine: int, servic
 
 def own_advice(config: StackConfig, engine: int, service: str) -> Advice:
     """For the service's own environment: by its own keys, since a change of any other must not replace it."""
-    worker = config.worker.model_copy(update={"count": min(config.worker.count, 2)})
+    # Queues ask for options that are no matter here.
+    changed = {"count": min(config.worker.count, 2), "queues": [], "other_queues": []}
+    worker = config.worker.model_copy(update=changed)
     own = StackConfig(worker=worker)
     if not config.celery:
         own = StackConfig(scheduler=config.scheduler, airflow=AirflowConfig(executor="LocalExecutor"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from airflow_stack.backends.machine import memory_file, recorded_memory
-from airflow_stack.backends.memory import rounded
+from airflow_stack.backends.memory import LEAST_ENGINE, rounded
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.image_build import Say
@@ -35,4 +35,5 @@ def total() -> int:
 
 def fits(recorded: int, has: int) -> bool:
     """Whether limits made from ``recorded`` are right for an engine that has ``has`` MiB."""
+    recorded, has = max(LEAST_ENGINE, recorded), max(LEAST_ENGINE, has)
     return abs(recorded - has) <= SAME * recorded

@@ -48,6 +48,7 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     program = directory.resolve()
     config, set_secrets = read_stack_file(program, stack)
     require_local(config, stack, "this brings up stacks of this machine")
+    Identity.read(program, stack).refuse_closed()
     ensure_engine(say)
     origin.settle(config, program, say)
     engine_memory.settle(config, program, stack, say)
@@ -83,6 +84,7 @@ def down(directory: Path, stack: str, say: Say) -> None:
     program = directory.resolve()
     config, _ = read_stack_file(program, stack)
     require_local(config, stack, "this takes down stacks of this machine", "pulumi destroy")
+    Identity.read(program, stack).refuse_closed()
     machine = Machine.of(config, program, stack)
     keep_data = plan(config, describe(config), machine).keep_data
     ensure_engine(say)
@@ -159,7 +161,9 @@ def _remove_orphans(config: StackConfig, planned: Plan, program: Path, stack: st
     """
     names = {container.name for container in planned.containers}
     found = ownership.look(config, program, stack)
-    _remove_all([one for one in ownership.containers(found) if one.name not in names], say)
+    # What `run`, `backup` and the like have made is no tool's, and at work.
+    made = [one for one in ownership.containers(found) if MANAGED_BY in one.labels]
+    _remove_all([one for one in made if one.name not in names], say)
 
 
 def _values_without_pulumi(config: StackConfig, set_secrets: set[str], machine: Machine, stack: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
+from airflow_stack.config.load import secrets_directory
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, recovery
 from airflow_stack.operations.docker_engine import client
@@ -105,12 +106,25 @@ def volume_problems(
         owner = found.owner(volume) if volume else NOBODY
         if volume is None or owner == NOBODY:  # made by hand, for this stack
             continue
-        theirs = not found.is_ours(volume) and bool(owner.id) and owner.is_there
+        theirs = (
+            not found.is_ours(volume) and owner.is_there and (bool(owner.id) or not _shares_secrets(owner, machine))
+        )
         opens = key != "postgres-data" or PASSWORD in given or PASSWORD in secret_files.kept(machine.secrets)
         # What Pulumi's state holds, it has the password of.
         if theirs or not (opens or (pulumi and name in pulumi.resource_ids())):
             return [_of_data(name, owner, machine, stack)]
     return []
+
+
+def _shares_secrets(owner: Owner, machine: Machine) -> bool:
+    """Whether this directory has the owner's password, who says no more than its directory: somebody has copied it."""
+    if owner.directory is None:
+        return True
+    try:
+        theirs = secret_files.kept(secrets_directory(owner.directory, owner.stack)).get(PASSWORD)
+    except OSError:
+        return False
+    return theirs == secret_files.kept(machine.secrets).get(PASSWORD)
 
 
 def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:

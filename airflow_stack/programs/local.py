@@ -28,6 +28,7 @@ def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> 
     """Check the machine, build the images, register the resources. A preview asks neither Docker nor a network."""
     updating = not pulumi.runtime.is_dry_run()
     if updating:
+        Identity.read(program, stack).refuse_closed()
         origin.settle(config, program, say)
         engine_memory.settle(config, program, stack, say)
         docker_scale.settle(config, program, stack, say)

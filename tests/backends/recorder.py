@@ -48,6 +48,8 @@ class Resource:
     secret_outputs: set[str]
     provider: str = ""
     ignore_changes: tuple[str, ...] = ()
+    delete_timeout: float = 0
+    """Seconds; 0 for the provider's own."""
 
 
 @dataclass
@@ -95,9 +97,15 @@ class RecordingMonitor(mocks.MockMonitor):
                     set(request.additionalSecretOutputs),
                     request.provider,
                     tuple(request.ignoreChanges),
+                    _seconds(request.customTimeouts.delete),
                 )
             )
         return super().RegisterResource(request)
+
+
+def _seconds(text: str) -> float:
+    """Of ``90s``, ``30m`` and ``""``, as programs write them."""
+    return float(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]] if text else 0
 
 
 def plain(value: Any) -> Any:

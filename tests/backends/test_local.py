@@ -313,3 +313,11 @@ def test_everything_says_in_which_directory_it_belongs(tmp_path: Path, known: st
             assert {key: found.get(key) for key in expected} == expected
             assert ("airflow-stack.id" in found) == bool(known)
             assert resource.ignore_changes == (() if kind == kinds[0] else ("labels",))
+
+
+def test_a_worker_may_take_as_long_as_it_is_given(tmp_path: Path) -> None:
+    """Rule: the provider's own 20 minutes must not end a stop that config allows two hours."""
+    made = deploy({"worker": {"stop_timeout": 7200}}, machine(tmp_path))
+    timeouts = {one.name: one.delete_timeout for one in made.resources if one.type.endswith(":Container")}
+    assert timeouts["airflow-worker-1"] == 7500
+    assert timeouts["airflow-scheduler"] == 1200

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
-from airflow_stack.backends.memory import SHARES, advice, limits, total
+from airflow_stack.backends.memory import SHARES, advice, limits, own_advice, total
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.preflight import MEMORY_SHARE
 from backends.recorder import machine
@@ -158,3 +158,11 @@ def test_what_is_advised(engine: int, worker: dict[str, int], said: str) -> None
     """Rule: more where there is room, else fewer tasks at a time, else fewer workers, else a larger engine."""
     parsed = config({"worker": worker})
     assert str(advice(parsed, limits(parsed, engine), engine, "worker")).startswith(said)
+
+
+def test_advice_does_not_depend_on_other_options() -> None:
+    """Rule: workers of a queue that another option names have advice of their own."""
+    config = StackConfig.model_validate(
+        {"worker": {"queues": ["gpu"]}, "airflow": {"options": {"operators": {"default_queue": "gpu"}}}}
+    )
+    assert "worker.memory" in str(own_advice(config, 16_384, "worker"))

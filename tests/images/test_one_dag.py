@@ -66,9 +66,11 @@ def test_an_error_of_the_database_is_airflows_own() -> None:
         one_dag.each_dag(lost)(None, [run], Session())
 
 
-def test_the_other_dags_get_their_runs() -> None:
-    """Rule: one by one where all at once fails; the one to blame comes back after a minute."""
+def test_the_other_dags_get_their_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: one by one where all at once fails; the one to blame comes back after a minute, and leaves no half run."""
     made: list[str] = []
+    undone: list[list[str]] = []
+    monkeypatch.setattr(one_dag, "undo", lambda _, models, __: undone.append([model.dag_id for model in models]))
 
     def create(_: Any, models: list[Any], session: Any) -> None:  # noqa: ARG001
         for model in models:
@@ -80,6 +82,7 @@ def test_the_other_dags_get_their_runs() -> None:
     session = Session()
     one_dag.each_dag(create)(None, models, session)
     assert made == ["good", "better"]
+    assert undone == [["bad", "good", "better"], ["bad"]]
     assert [(model.next_dagrun_create_after - NOW).total_seconds() for model in models] == [one_dag.AGAIN, 0, 0]
     assert [row.dag_id for row in session.rows] == ["bad"]
 

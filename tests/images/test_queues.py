@@ -77,11 +77,15 @@ def test_the_executor_fails_what_nobody_would_take(airflow: SimpleNamespace) -> 
 
 
 def test_a_new_scheduler_adopts_nothing_of_an_unserved_queue(airflow: SimpleNamespace) -> None:
-    """Rule: after config has dropped a queue, what was sent to it holds no slot."""
+    """Rule: after config has dropped a queue, what was sent to it holds no slot; what is at work goes on."""
     queues.refuse_unserved()
-    waiting = [SimpleNamespace(key="good", queue="default"), SimpleNamespace(key="bad", queue="gpu")]
+    waiting = [
+        SimpleNamespace(key="good", queue="default", state="queued"),
+        SimpleNamespace(key="bad", queue="gpu", state="queued"),
+        SimpleNamespace(key="at-work", queue="gpu", state="running"),
+    ]
     assert [ti.key for ti in airflow.executor().try_adopt_task_instances(waiting)] == ["bad"]
-    assert airflow.sent == [("good", "adopted")]
+    assert airflow.sent == [("good", "adopted"), ("at-work", "adopted")]
 
 
 @pytest.mark.parametrize("others", ["*", "gpu"])

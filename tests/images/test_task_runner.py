@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -67,6 +68,7 @@ def test_a_kill_is_told_once_with_limit_use_and_advice(ended: Any) -> None:
         (0, 0, 1),  # a neighbour's
         (None, 0, 1),
         (1, 1, 1),
+        (100, 0, 1),  # a neighbour's, while this one begins to wait in the triggerer
         (-9, 1, 1),  # by a person
     ],
 )
@@ -77,11 +79,18 @@ def test_what_was_not_killed_for_memory_is_not_said_to_be(
     assert ended(code, Memory(640, 640, before), Memory(640, 640, after)) == ([], [])
 
 
-def test_a_process_that_the_task_has_started(ended: Any) -> None:
-    """Rule: a task whose own command was killed fails by itself: told as what it likely is."""
+@pytest.mark.parametrize(("largest", "named"), [(400, 1), (100, 0)])
+def test_a_process_that_the_task_has_started(
+    ended: Any, monkeypatch: pytest.MonkeyPatch, largest: int, named: int
+) -> None:
+    """Rule: a task whose own command was killed fails by itself: told as that, and by name if it was large.
+
+    A neighbour's kill counts in the same container.
+    """
+    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=largest * 1024))
     (line,), recorded = ended(1, Memory(640, 300, 0), Memory(640, 640, 1))
     assert "the kernel killed a process of this container for memory, likely one that the task had started" in line
-    assert len(recorded) == 1
+    assert len(recorded) == named
 
 
 def test_a_full_machine_is_not_the_workers_limit(ended: Any) -> None:

@@ -259,7 +259,7 @@ def test_a_folder_of_another_user(engine: Engine, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(Path, "read_text", read_text)
     assert is_at(tmp_path / "one", "local", "another")
     assert ours(tmp_path / "one") == made
-    with pytest.raises(OperationError, match=r"is another user's\.\nBring the stack up as that user"):
+    with pytest.raises(OperationError, match=r"is another user's\.\nRun this as that user"):
         Identity.settle(tmp_path / "one", "local")
 
 

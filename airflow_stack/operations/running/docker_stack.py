@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
 
 from airflow_stack.airflow import describe
@@ -212,7 +212,7 @@ class DockerStack:
     def _at_work(self, running: Sequence[Container]) -> bool:
         try:
             return bool(stopping.running_on(self.tasks(), [containers.host(one) for one in running]))
-        except OperationError:
+        except (OperationError, DockerException):
             return False
 
     def _watched(self, leaving: Sequence[Container], say: Say) -> AbstractContextManager[None]:

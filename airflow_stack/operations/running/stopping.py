@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from docker.errors import DockerException
+
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.running.interface import Say
 
@@ -127,5 +129,5 @@ def _key(task: Task) -> tuple[Any, ...]:
 def _asked(ask: Ask) -> Mapping[str, Any]:
     try:
         return ask()
-    except OperationError:
+    except (OperationError, DockerException):  # also where the container that is asked ends meanwhile
         return {}

@@ -23,6 +23,8 @@ VARIABLE = "AIRFLOW_STACK_STOP_TIMEOUT"
 ORDERLY, LAST = 15.0, 5.0
 """Seconds before SIGKILL at which tasks are told to end, and at which they are killed. Of a short timeout: at most a
 half and a fifth."""
+MOMENT = 3.0
+"""Seconds for which the database may take to hear of it."""
 EVENT = "cut off"
 """Of the task's event log."""
 LOOK = 0.2
@@ -98,11 +100,22 @@ class CutOff:
                 return
             if not hard:
                 said = sentence(self._timeout)
-                self._path.write_text(said)
-                with contextlib.suppress(Exception):  # the database is away: the log and the task's end matter more
-                    self._told(said)
+                with contextlib.suppress(OSError):  # a full disk: the tasks' end matters more
+                    self._path.write_text(said)
+                self._tell(said)
             for end in tasks.values():
                 end(hard)
+
+    def _tell(self, said: str) -> None:
+        """Not longer than a moment: a database that does not answer must not keep the tasks from their end."""
+
+        def tell() -> None:
+            with contextlib.suppress(Exception):  # the database is away
+                self._told(said)
+
+        thread = threading.Thread(target=tell, name="cut-off-told", daemon=True)
+        thread.start()
+        thread.join(MOMENT)
 
 
 def connect(environment: Mapping[str, str] = os.environ) -> CutOff | None:

@@ -78,6 +78,8 @@ def each_dag(create: Callable[..., Any]) -> Callable[..., Any]:
         except Exception as error:
             if _is_of_the_database(error):
                 raise
+            log.warning("DAG runs could not be created together, so they are one by one.", exc_info=True)
+            undo(self, models, session)
         else:
             return
         for model in models:
@@ -86,11 +88,31 @@ def each_dag(create: Callable[..., Any]) -> Callable[..., Any]:
             except Exception as error:
                 if _is_of_the_database(error):
                     raise
+                undo(self, [model], session)
                 # The next ten are taken by this time: else ten such DAGs would be the only ones that are looked at.
                 model.next_dagrun_create_after = timezone.utcnow() + timedelta(seconds=AGAIN)
                 tell(session, model.dag_id, None, "its next run could not be created", error)
 
     return call
+
+
+def undo(self: Any, models: list[Any], session: Any) -> None:
+    """Delete the runs of these DAGs that were created without their tasks: they would be a success of nothing.
+
+    Airflow itself takes back all that a loop of the scheduler has done.
+    """
+    from airflow.models.dagrun import DagRun
+
+    session.flush()
+    made = session.query(DagRun).filter(
+        DagRun.dag_id.in_([model.dag_id for model in models]),
+        DagRun.state == "queued",
+        DagRun.creating_job_id == self.job.id,
+        ~DagRun.task_instances.any(),
+    )
+    for run in made:
+        session.delete(run)
+    session.flush()
 
 
 def listened(notify: Callable[..., Any]) -> Callable[..., Any]:

@@ -79,10 +79,10 @@ def refuse_unserved() -> None:
         self.fail(task_instance.key, complaint(queue, known))
 
     def try_adopt_task_instances(self: Any, tis: Any) -> Any:
-        """What is not adopted is scheduled anew, and then refused above."""
+        """What is not adopted is scheduled anew, and then refused above. What is at work has found a worker."""
         known = served()
-        lost = [ti for ti in tis if not is_served(ti.queue, known)]
-        return [*lost, *adopt(self, [ti for ti in tis if is_served(ti.queue, known)])]
+        lost = [ti for ti in tis if ti.state == "queued" and not is_served(ti.queue, known)]
+        return [*lost, *adopt(self, [ti for ti in tis if ti not in lost])]
 
     CeleryExecutor.queue_command = queue_command
     CeleryExecutor.try_adopt_task_instances = try_adopt_task_instances

@@ -22,6 +22,9 @@ EVENT = "killed for memory"
 MARKER = "killed for memory: "
 """Before the JSON of a kill in the container's own log."""
 
+DEFERRED = 100
+"""``TaskReturnCode.DEFERRED``: the task waits in the triggerer."""
+
 NEAR = 0.95
 """Share of the limit that a container has had when it was killed for it. With less, the whole machine was full."""
 
@@ -41,7 +44,7 @@ class TaskRunner(StandardTaskRunner):
     def return_code(self, timeout: float = 0) -> int | None:
         """Look once at what has ended the child."""
         code: int | None = super().return_code(timeout)
-        if code and not self._told:
+        if code and code != DEFERRED and not self._told:
             self._told = True
             try:
                 self._explain(code)
@@ -82,7 +85,9 @@ class TaskRunner(StandardTaskRunner):
                 "While this task ran, the kernel killed a process of this container for memory, likely one that the"
                 " task had started: %s; %s", seen, advice,
             )  # fmt: skip
-        self._record(kill)
+        # A neighbour's kill counts in the same container: this task is told by name where it was the large one.
+        if code == -signal.SIGKILL or (kill["limit"] and 2 * kill["task_mib"] >= kill["limit"]):
+            self._record(kill)
 
     def _record(self, kill: dict[str, Any]) -> None:
         """Where `status` and `doctor` look: the audit log, and the log of the container, which is not the task's."""

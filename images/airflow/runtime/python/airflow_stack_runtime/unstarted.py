@@ -66,16 +66,17 @@ def _stuck(runner: Any, session: Any) -> Iterator[Any]:
 
     from airflow.models import TaskInstance
     from airflow.utils import timezone
+    from airflow.utils.sqlalchemy import with_row_locks
     from sqlalchemy import select
 
     since = timezone.utcnow() - timedelta(seconds=runner._task_queued_timeout)
-    yield from session.scalars(
-        select(TaskInstance).where(
-            TaskInstance.state == "queued",
-            TaskInstance.queued_dttm < since,
-            TaskInstance.queued_by_job_id == runner.job.id,
-        )
+    query = select(TaskInstance).where(
+        TaskInstance.state == "queued",
+        TaskInstance.queued_dttm < since,
+        TaskInstance.queued_by_job_id == runner.job.id,
     )
+    # Locked until all are given back: a worker that begins one meanwhile waits, and then finds it not queued.
+    yield from session.scalars(with_row_locks(query, of=TaskInstance, session=session, skip_locked=True))
 
 
 def _not_begun(runner: Any, executor: Any, session: Any) -> list[Any]:
