@@ -56,7 +56,7 @@ def test_status_of_a_stack_that_is_well(composed: Stack) -> None:
     assert re.search(r"tasks: +\d+ running, \d+ queued", shown)
     found = json.loads(apart(composed, "status", "--json").stdout)
     assert found["healthy"] is True
-    assert set(found["tasks"]) == {"running", "queued", "cut_off"}
+    assert set(found["tasks"]) == {"running", "queued", "cut_off", "troubles"}
     own = composed.containers()
     assert {role["role"]: role["healthy"] for role in found["roles"]} == {
         "docker-socket-proxy": 1, "flower": 1, "postgres": 1, "proxy": 1, "redis": 1, "scheduler": 1, "triggerer": 1,
