@@ -42,7 +42,7 @@ def ratio() -> Callable[[int, int, int], float]:
     """The publisher's function of tasks, concurrency and workers."""
     if str(RUNTIME) not in sys.path:
         sys.path.append(str(RUNTIME))
-    from airflow_stack_runtime.publish import desired_to_running
+    from airflow_stack_runtime.verbs.publish import desired_to_running
 
     return desired_to_running
 

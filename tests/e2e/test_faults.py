@@ -104,7 +104,7 @@ def test_a_dag_run_survives(composed: Stack, run: str, _forty: None) -> None:  #
 # scheduler's container, once after the task has gone on to succeed.
 STALE = """
 import sys
-from airflow_stack_runtime import stale_callbacks
+from airflow_stack_runtime.patches import stale_callbacks
 stale_callbacks.ignore()
 from airflow.callbacks.callback_requests import TaskCallbackRequest
 from airflow.dag_processing.processor import DagFileProcessor

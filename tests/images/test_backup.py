@@ -15,8 +15,8 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow_stack_runtime import backup_file, backup_key, backup_place, backup_session
-from airflow_stack_runtime.backup_file import BackupFileError, Manifest, Table, Writer
+from airflow_stack_runtime.verbs import backup_file, backup_key, backup_place, backup_session
+from airflow_stack_runtime.verbs.backup_file import BackupFileError, Manifest, Table, Writer
 from cryptography.fernet import Fernet
 from moto import mock_aws
 

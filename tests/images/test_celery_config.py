@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from airflow_stack_runtime import sqs
+from airflow_stack_runtime.boot import sqs
 
 URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/airflow-tasks"
 DEFAULT = {
@@ -35,7 +35,7 @@ def test_redis_is_as_it_was(load: Callable[[], ModuleType]) -> None:
     assert config["worker_enable_remote_control"] is True
     assert config["broker_transport_options"] == {"visibility_timeout": 43200}
     assert "worker_send_task_events" not in config
-    assert "airflow_stack_runtime.sqs_transport" not in sys.modules
+    assert "airflow_stack_runtime.boot.sqs_transport" not in sys.modules
 
 
 def test_sqs(load: Callable[[], ModuleType], stand_in: Callable[..., ModuleType], signals: SimpleNamespace,
@@ -43,10 +43,10 @@ def test_sqs(load: Callable[[], ModuleType], stand_in: Callable[..., ModuleType]
     """The queue is the stack's, tasks are acknowledged late, and what SQS cannot do is switched off."""
     done: list[object] = []
     transport = stand_in(
-        "airflow_stack_runtime.sqs_transport", install=lambda: done.append("installed"), join=done.append
+        "airflow_stack_runtime.boot.sqs_transport", install=lambda: done.append("installed"), join=done.append
     )
-    monkeypatch.setattr(sys.modules["airflow_stack_runtime"], "sqs_transport", transport, raising=False)
-    stand_in("airflow_stack_runtime.worker", prepare=lambda: done.append("prepared"))
+    monkeypatch.setattr(sys.modules["airflow_stack_runtime.boot"], "sqs_transport", transport, raising=False)
+    stand_in("airflow_stack_runtime.boot.worker", prepare=lambda: done.append("prepared"))
     monkeypatch.setenv("AIRFLOW_STACK_SQS_QUEUE_URL", URL)
     config = load().CONFIG
     options = config["broker_transport_options"]

@@ -9,8 +9,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_stack_runtime import cut_off
-from airflow_stack_runtime.cut_off import CutOff
+from airflow_stack_runtime.boot import cut_off
+from airflow_stack_runtime.boot.cut_off import CutOff
 
 
 class Worker:

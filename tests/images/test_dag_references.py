@@ -7,8 +7,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow_stack_runtime.dag_references import in_code, in_dag, in_template
-from airflow_stack_runtime.throwaway import Known
+from airflow_stack_runtime.verbs.dag_references import in_code, in_dag, in_template
+from airflow_stack_runtime.verbs.throwaway import Known
 from jinja2 import Environment
 
 

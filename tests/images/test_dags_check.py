@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from airflow_stack_runtime.dag_file import Found, Problem, examine, problem
-from airflow_stack_runtime.dag_references import Reference
-from airflow_stack_runtime.dags_check import duplicates, missing
-from airflow_stack_runtime.throwaway import Known
+from airflow_stack_runtime.verbs.dag_file import Found, Problem, examine, problem
+from airflow_stack_runtime.verbs.dag_references import Reference
+from airflow_stack_runtime.verbs.dags_check import duplicates, missing
+from airflow_stack_runtime.verbs.throwaway import Known
 
 
 def well(path: str, folders: Sequence[str]) -> Found:

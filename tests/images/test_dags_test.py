@@ -8,8 +8,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from airflow_stack_runtime import dags_test, throwaway
-from airflow_stack_runtime.dag_file import Found
+from airflow_stack_runtime.verbs import dags_test, throwaway
+from airflow_stack_runtime.verbs.dag_file import Found
 
 
 def test_a_resumed_task_has_what_it_has_deferred_with(stand_in: Callable[..., ModuleType]) -> None:

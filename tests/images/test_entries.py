@@ -11,7 +11,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_stack_runtime import entries
+from airflow_stack_runtime.verbs import entries
 
 SECRET = "s3cr3t-value"
 ENTRY = {

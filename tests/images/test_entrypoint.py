@@ -92,9 +92,9 @@ def test_a_secret_that_cannot_be_written_stops_the_start(path: Path, secrets: Pa
 @pytest.mark.parametrize(
     ("command", "runs"),
     [
-        (["airflow", "scheduler"], "python3 -m airflow_stack_runtime.launch scheduler"),
-        (["celery", "worker"], "python3 -m airflow_stack_runtime.launch celery worker"),
-        (["airflow", "celery", "flower"], "python3 -m airflow_stack_runtime.flower celery flower"),
+        (["airflow", "scheduler"], "python3 -m airflow_stack_runtime.boot.launch scheduler"),
+        (["celery", "worker"], "python3 -m airflow_stack_runtime.boot.launch celery worker"),
+        (["airflow", "celery", "flower"], "python3 -m airflow_stack_runtime.boot.flower celery flower"),
         (["celery", "stop"], "airflow celery stop"),
         (["airflow", "dags", "list"], "airflow dags list"),
         (["echo", "a b", "c"], "a b c"),

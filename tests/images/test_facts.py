@@ -14,7 +14,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_stack_runtime import facts, heartbeat, migrations
+from airflow_stack_runtime import database as driver
+from airflow_stack_runtime import migrations
+from airflow_stack_runtime.verbs import facts
 
 # The columns that are asked for, of Airflow's own tables. Moments are seconds of now's.
 TABLES = """
@@ -75,7 +77,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     found = Database()
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite://jane:hunter2@db/airflow")
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "sqs://")
-    monkeypatch.setattr(heartbeat, "connect", lambda *_: found)
+    monkeypatch.setattr(driver, "connect", lambda *_: found)
     monkeypatch.setitem(facts.AGE, "sqlite", "(1000 - {0})")
     monkeypatch.setitem(facts.DATABASE, "sqlite", "SELECT 'PostgreSQL 14.13 (Debian)', 1000.5, 4096")
     monkeypatch.setitem(facts.TABLES, "sqlite", "SELECT 'log', 2048")
@@ -225,13 +227,14 @@ def test_a_trace_of_any_kind_is_one_line(trace: str, error: str) -> None:
     assert facts.blame("/dags/a.py", trace) == {"line": None, "error": error}
 
 
-def test_no_database(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001 - the environment
+@pytest.mark.usefixtures("database")
+def test_no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: one that does not answer is a fact like any other, without the connection string."""
 
     def refuse(*_: Any) -> Any:
         raise ConnectionError("could not connect with postgresql://jane:hunter2@db/airflow")
 
-    monkeypatch.setattr(heartbeat, "connect", refuse)
+    monkeypatch.setattr(driver, "connect", refuse)
     found = facts.collect()
     assert "The database server db does not answer" in found["database"]["problem"]
     assert "hunter2" not in json.dumps(found)

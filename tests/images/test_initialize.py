@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import ModuleType
 
 import pytest
-from airflow_stack_runtime import initialize, migrations
+from airflow_stack_runtime import migrations
+from airflow_stack_runtime.boot import initialize
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_stack_runtime import one_dag, parsing
+from airflow_stack_runtime.patches import one_dag, parsing
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 

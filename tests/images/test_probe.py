@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from airflow_stack_runtime import alive, heartbeat, ping, probe
+from airflow_stack_runtime.probes import alive, heartbeat, ping, probe
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from itertools import pairwise
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from airflow_stack_runtime import protection
-from airflow_stack_runtime.protection import GRACE, Protection
+from airflow_stack_runtime.boot import protection
+from airflow_stack_runtime.boot.protection import GRACE, Protection
 
 
 class Ecs:

@@ -10,8 +10,8 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow_stack_runtime import publish
 from airflow_stack_runtime.options import OptionError
+from airflow_stack_runtime.verbs import publish
 from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
@@ -157,7 +157,7 @@ def test_the_database_error_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     def connect(url: Any, timeout: float) -> Any:
         raise ValueError(f"cannot connect to {url.geturl()} in {timeout}")
 
-    monkeypatch.setattr(publish.heartbeat, "connect", connect)
+    monkeypatch.setattr(publish.database, "connect", connect)
     with pytest.raises(publish.DatabaseError) as error:
         publish.count_in_database(("default",))
     assert "hidden" not in str(error.value)
@@ -169,7 +169,7 @@ def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql+psycopg2://airflow:hidden@db/airflow?sslmode=require"
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", url)
     seen: list[Any] = []
-    monkeypatch.setattr(publish.heartbeat, "connect", lambda url, _: seen.append(url) or sqlite3.connect(":memory:"))
+    monkeypatch.setattr(publish.database, "connect", lambda url, _: seen.append(url) or sqlite3.connect(":memory:"))
     with pytest.raises(publish.DatabaseError):
         publish.count_in_database(("default",))
     assert seen[0].query == "sslmode=require&tcp_user_timeout=10000"

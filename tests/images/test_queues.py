@@ -99,7 +99,7 @@ def test_any_queue_can_be_allowed(airflow: SimpleNamespace, others: str, monkeyp
 
 def test_the_policy_names_dag_task_and_queue(airflow: SimpleNamespace, fresh: Callable[[str], ModuleType]) -> None:
     """Rule: the import error says what to change; a task without a queue of its own passes."""
-    policy = fresh("policy")
+    policy = fresh("boot.policy")
     policy.task_policy(SimpleNamespace(dag_id="d", task_id="t", queue="default"))
     with pytest.raises(airflow.violation) as error:
         policy.task_policy(SimpleNamespace(dag_id="d", task_id="t", queue="gpu"))
@@ -111,7 +111,7 @@ def test_an_id_that_permissions_cannot_have_is_refused(
     airflow: SimpleNamespace, fresh: Callable[[str], ModuleType]
 ) -> None:
     """Rule: a DAG that would never appear says why."""
-    policy = fresh("policy")
+    policy = fresh("boot.policy")
     policy.dag_policy(SimpleNamespace(dag_id="я" * 242))
     with pytest.raises(airflow.violation, match="243 characters"):
         policy.dag_policy(SimpleNamespace(dag_id="я" * 243))

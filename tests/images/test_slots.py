@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow_stack_runtime import slots, unstarted
+from airflow_stack_runtime.patches import slots, unstarted
 
 
 class Key(tuple[str, int]):

@@ -11,8 +11,9 @@ from typing import Any
 
 import boto3
 import pytest
-from airflow_stack_runtime import alive, sqs_receiver
-from airflow_stack_runtime.sqs_receiver import Deleter, Receiver
+from airflow_stack_runtime.boot import sqs_receiver
+from airflow_stack_runtime.boot.sqs_receiver import Deleter, Receiver
+from airflow_stack_runtime.probes import alive
 from moto import mock_aws
 
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/q"
@@ -258,7 +259,7 @@ def transport(stand_in: Callable[..., ModuleType], fresh: Callable[[str], Module
     )
     kombu = SimpleNamespace(Channel=KombuChannel, Transport=object)
     stand_in("kombu.transport", SQS=kombu, virtual=virtual, TRANSPORT_ALIASES={"sqs": "kombu.transport.SQS:Transport"})
-    return fresh("sqs_transport")
+    return fresh("boot.sqs_transport")
 
 
 def test_a_channel_asks_for_what_it_has_room_for(
@@ -321,4 +322,4 @@ def test_sqs_means_this_transport(transport: ModuleType) -> None:
     import kombu.transport
 
     transport.install()
-    assert kombu.transport.TRANSPORT_ALIASES["sqs"] == "airflow_stack_runtime.sqs_transport:Transport"
+    assert kombu.transport.TRANSPORT_ALIASES["sqs"] == "airflow_stack_runtime.boot.sqs_transport:Transport"

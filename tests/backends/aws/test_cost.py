@@ -148,7 +148,8 @@ def test_an_existing_network_s_gateways_are_its_owner_s() -> None:
 def test_metrics_are_published_as_often_as_is_paid() -> None:
     """The publisher's own numbers."""
     assert assumptions.PUBLISH_SECONDS == side_containers.PUBLISH_SECONDS
-    text = (PROGRAM / "images/airflow/runtime/python/airflow_stack_runtime/publish.py").read_text(encoding="utf-8")
+    runtime = PROGRAM / "images/airflow/runtime/python/airflow_stack_runtime"
+    text = (runtime / "verbs/publish.py").read_text(encoding="utf-8")
     values = text.partition("    values = (\n")[2].partition("\n    )")[0]
     assert len(values.splitlines()) == assumptions.PUBLISHED
 

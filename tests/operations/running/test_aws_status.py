@@ -73,7 +73,7 @@ def test_tasks_come_from_the_publishers_metrics(prod: Prod) -> None:
 
     sys.path.insert(0, str(Path(__file__).parents[3] / "images/airflow/runtime/python"))
     try:
-        from airflow_stack_runtime.publish import Settings, metrics
+        from airflow_stack_runtime.verbs.publish import Settings, metrics
     finally:
         sys.path.pop(0)
     given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, "default")
@@ -89,7 +89,7 @@ def test_tasks_killed_for_memory_come_from_the_workers_log(prod: Prod) -> None:
 
     sys.path.insert(0, str(Path(__file__).parents[3] / "images/airflow/runtime/python"))
     try:
-        from airflow_stack_runtime.publish import Settings, metrics
+        from airflow_stack_runtime.verbs.publish import Settings, metrics
     finally:
         sys.path.pop(0)
     given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, "default")

@@ -10,7 +10,7 @@ from typing import Any
 from airflow.providers.celery.executors.default_celery import DEFAULT_CELERY_CONFIG
 from celery.signals import worker_init, worker_shutdown
 
-from airflow_stack_runtime import cut_off, protection, sqs
+from airflow_stack_runtime.boot import cut_off, protection, sqs
 
 CONFIG: dict[str, Any] = {
     **DEFAULT_CELERY_CONFIG,
@@ -31,7 +31,7 @@ CONFIG: dict[str, Any] = {
 }
 
 if sqs.queue_url():
-    from airflow_stack_runtime import sqs_transport
+    from airflow_stack_runtime.boot import sqs_transport
 
     sqs_transport.install()
 
@@ -42,7 +42,7 @@ cut_off.connect()
 @worker_init.connect(weak=False)
 def preload(sender: Any = None, **_: object) -> None:
     """Prepare the parent of the pool, before it forks: what is done here, no task has to do again."""
-    from airflow_stack_runtime import worker
+    from airflow_stack_runtime.boot import worker
 
     if sqs.queue_url():
         sqs.without_events(sender.options)

@@ -14,7 +14,8 @@ from typing import Any
 
 from airflow.task.task_runner.standard_task_runner import StandardTaskRunner
 
-from airflow_stack_runtime import cut_off, memory
+from airflow_stack_runtime import memory
+from airflow_stack_runtime.boot import cut_off
 
 EVENT = "killed for memory"
 """In Airflow's audit log, which the UI shows and `facts` reads."""

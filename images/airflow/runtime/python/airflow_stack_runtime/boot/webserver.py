@@ -23,7 +23,7 @@ def main() -> NoReturn:
         "--timeout": conf.get("webserver", "web_server_worker_timeout"),
         "--bind": f"{conf.get('webserver', 'web_server_host')}:{conf.get('webserver', 'web_server_port')}",
         "--name": "airflow-webserver",
-        "--config": "python:airflow_stack_runtime.gunicorn_config",
+        "--config": "python:airflow_stack_runtime.boot.gunicorn_config",
         "--access-logfile": conf.get("webserver", "access_logfile"),
         "--error-logfile": conf.get("webserver", "error_logfile"),
         "--access-logformat": conf.get("webserver", "access_logformat", fallback=""),

@@ -9,8 +9,8 @@ import os
 import sys
 from typing import Any
 
-from airflow_stack_runtime.backup_file import BackupFileError
 from airflow_stack_runtime.options import option
+from airflow_stack_runtime.verbs.backup_file import BackupFileError
 
 # What a guess costs: 128 MiB of memory and a third of a second. Part of the format: another value is another format.
 # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#scrypt

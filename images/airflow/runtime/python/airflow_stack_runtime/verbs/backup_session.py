@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_stack_runtime import heartbeat, migrations
-from airflow_stack_runtime.backup_file import BackupFileError
-from airflow_stack_runtime.backup_tables import SETTINGS
+from airflow_stack_runtime import database, migrations
 from airflow_stack_runtime.options import OptionError, option
+from airflow_stack_runtime.verbs.backup_file import BackupFileError
+from airflow_stack_runtime.verbs.backup_tables import SETTINGS
 
 RESULT = "airflow-stack-result: "
 TIMEOUT = 15
@@ -36,13 +36,13 @@ def connected() -> Iterator[Any]:
     Raises BackupError where it is not PostgreSQL, or can't be reached.
     """
     url = urlsplit(option("database", "sql_alchemy_conn"))
-    if heartbeat.dialect(url) != "postgresql":
+    if database.dialect(url) != "postgresql":
         raise BackupError(
             "the metadata database is MySQL, of which this makes no backup: use mysqldump --single-transaction, and"
             " keep the Fernet key with it"
         )
     try:
-        connection = heartbeat.connect(url, TIMEOUT)
+        connection = database.connect(url, TIMEOUT)
     except Exception as error:
         raise BackupError(str(migrations.explain(error, SimpleNamespace(host=url.hostname))).rstrip(".")) from None
     try:

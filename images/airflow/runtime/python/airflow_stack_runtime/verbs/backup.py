@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from airflow_stack_runtime import backup_key, backup_place, backup_tables
-from airflow_stack_runtime.backup_file import Manifest, Writer
-from airflow_stack_runtime.backup_session import BackupError, connected, run, say
+from airflow_stack_runtime.verbs import backup_key, backup_place, backup_tables
+from airflow_stack_runtime.verbs.backup_file import Manifest, Writer
+from airflow_stack_runtime.verbs.backup_session import BackupError, connected, run, say
 
 
 def backup(arguments: list[str]) -> dict[str, Any]:

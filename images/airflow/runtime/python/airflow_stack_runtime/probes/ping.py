@@ -14,7 +14,7 @@ import uuid
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from airflow_stack_runtime.heartbeat import _add_site_packages
+from airflow_stack_runtime.database import add_site_packages
 
 MAILBOX = "celery.pidbox"
 SEPARATOR = "\x06\x16"
@@ -105,7 +105,7 @@ def _ping_redis(node: str, url: str, timeout: float) -> bool:
 
 
 def _ping_kombu(node: str, url: str, timeout: float) -> bool:
-    _add_site_packages()
+    add_site_packages()
     from kombu import Connection
     from kombu.pidbox import Mailbox
 

@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from airflow_stack_runtime import throwaway
-from airflow_stack_runtime.dag_file import Found, Problem, examine
-from airflow_stack_runtime.dag_references import Reference
+from airflow_stack_runtime.verbs import throwaway
+from airflow_stack_runtime.verbs.dag_file import Found, Problem, examine
+from airflow_stack_runtime.verbs.dag_references import Reference
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "/opt/airflow"))
 FOLDERS = ("dags", "plugins", "config")

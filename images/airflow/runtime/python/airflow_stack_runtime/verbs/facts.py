@@ -17,7 +17,8 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_stack_runtime import cut_off, heartbeat, migrations, queues
+from airflow_stack_runtime import database, migrations, queues
+from airflow_stack_runtime.boot import cut_off
 from airflow_stack_runtime.options import OptionError, option
 
 MARKER = "airflow-stack-result: "
@@ -71,20 +72,20 @@ def collect(*, work: bool = False) -> dict[str, Any]:
     """Everything, by the names that the report of `doctor` uses."""
     url = urlsplit(option("database", "sql_alchemy_conn"))
     facts: dict[str, Any] = {"time": time.time()}
-    heartbeat._add_site_packages()
+    database.add_site_packages()
     started = time.monotonic()
     try:
-        connection = heartbeat.connect(url, TIMEOUT)
+        connection = database.connect(url, TIMEOUT)
     except Exception as error:
         facts["database"] = {"problem": str(migrations.explain(error, SimpleNamespace(host=url.hostname)))}
     else:
         try:
             # A lock on a table must not keep a verb that only wants to know what to say.
             with suppress(Exception):  # MariaDB knows no such variable
-                connection.cursor().execute(PATIENCE[heartbeat.dialect(url)])
+                connection.cursor().execute(PATIENCE[database.dialect(url)])
             if not work:
                 facts["database"] = _database(connection, url, time.monotonic() - started)
-            facts |= _airflow(connection, heartbeat.dialect(url), work=work)
+            facts |= _airflow(connection, database.dialect(url), work=work)
         except Exception as error:
             # Tables that a migration has yet to make; their text may quote a query, never a value.
             name = type(error).__name__
@@ -98,7 +99,7 @@ def collect(*, work: bool = False) -> dict[str, Any]:
 
 
 def _database(connection: Any, url: SplitResult, connected: float) -> dict[str, Any]:
-    dialect = heartbeat.dialect(url)
+    dialect = database.dialect(url)
     ((version, now, size),) = rows(connection, DATABASE[dialect])
     found = [revision for (revision,) in rows(connection, "SELECT version_num FROM alembic_version")]
     return {
@@ -276,7 +277,7 @@ def _broker() -> dict[str, Any] | None:
         return None
     if broker.scheme == "sqs":
         return {"kind": "sqs"}
-    from airflow_stack_runtime.ping import Redis
+    from airflow_stack_runtime.probes.ping import Redis
 
     own = queues.own() or (option("operators", "default_queue", "default"),)
     try:

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_stack_runtime import heartbeat, migrations
+from airflow_stack_runtime import database, migrations
 from airflow_stack_runtime.options import OptionError, option
 
 TIMEOUT = 10
@@ -178,7 +178,7 @@ def count_in_database(queues: tuple[str, ...]) -> tuple[int, int]:
     """
     url = urlsplit(option("database", "sql_alchemy_conn"))
     try:
-        connection = heartbeat.connect(_with_timeouts(url), TIMEOUT)
+        connection = database.connect(_with_timeouts(url), TIMEOUT)
         try:
             return count_tasks(connection, queues)
         finally:
@@ -190,7 +190,7 @@ def count_in_database(queues: tuple[str, ...]) -> tuple[int, int]:
 
 def _with_timeouts(url: SplitResult) -> SplitResult:
     """Have libpq give up a server that has gone without a word. The connection's timeout ends with its opening."""
-    if heartbeat.dialect(url) != "postgresql" or "tcp_user_timeout" in url.query:
+    if database.dialect(url) != "postgresql" or "tcp_user_timeout" in url.query:
         return url
     return url._replace(query="&".join(filter(None, (url.query, f"tcp_user_timeout={TIMEOUT * 1000}"))))
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from kombu.transport import SQS, virtual
 
-from airflow_stack_runtime import alive
-from airflow_stack_runtime.sqs_receiver import Deleter, Receiver
+from airflow_stack_runtime.boot.sqs_receiver import Deleter, Receiver
+from airflow_stack_runtime.probes import alive
 
 STUCK = 180.0
 """Seconds without a turn of the receiving. One request with its repetitions takes half of it at most."""

@@ -63,7 +63,7 @@ def probe_flower() -> None:
 
 def probe_triggerer() -> None:
     """Its job has a recent heartbeat in the metadata database."""
-    from airflow_stack_runtime.heartbeat import seconds_since_heartbeat
+    from airflow_stack_runtime.probes.heartbeat import seconds_since_heartbeat
 
     limit = float(option("triggerer", "triggerer_health_check_threshold", "30"))
     age = seconds_since_heartbeat("TriggererJob", TIMEOUT)
@@ -80,7 +80,7 @@ def probe_worker() -> None:
     """
     broker = option("celery", "broker_url")
     if urlsplit(broker).scheme == "sqs":
-        from airflow_stack_runtime import alive
+        from airflow_stack_runtime.probes import alive
 
         age = alive.age()
         if age is None:
@@ -88,7 +88,7 @@ def probe_worker() -> None:
         if age > alive.LIMIT:
             raise UnhealthyError(f"the worker's last sign of life is {age:.0f} s old, {alive.LIMIT:.0f} s are allowed")
         return
-    from airflow_stack_runtime.ping import ping_worker
+    from airflow_stack_runtime.probes.ping import ping_worker
 
     if not ping_worker(f"celery@{socket.gethostname()}", broker, TIMEOUT):
         raise UnhealthyError(f"the worker does not answer within {TIMEOUT:.0f} s")

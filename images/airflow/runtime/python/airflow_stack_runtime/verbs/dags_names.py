@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_stack_runtime import throwaway
+from airflow_stack_runtime.verbs import throwaway
 
 
 def main() -> None:

@@ -65,7 +65,7 @@ def keep_engine() -> None:
     import airflow
     from airflow import settings
 
-    from airflow_stack_runtime.pool import LingeringPool
+    from airflow_stack_runtime.patches.pool import LingeringPool
 
     if not airflow.__version__.startswith(("2.10.", "2.11.")) or not settings.engine:
         return

@@ -17,7 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from airflow_stack_runtime.dag_references import Lookups, Reference, in_code, in_dag
+from airflow_stack_runtime.verbs.dag_references import Lookups, Reference, in_code, in_dag
 
 FRAMES = 5
 """Lines of the user's code that a traceback shows: the last ones."""

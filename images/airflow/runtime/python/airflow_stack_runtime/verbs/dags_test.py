@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from airflow_stack_runtime import throwaway
-from airflow_stack_runtime.dag_file import Found, examine
+from airflow_stack_runtime.verbs import throwaway
+from airflow_stack_runtime.verbs.dag_file import Found, examine
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "/opt/airflow"))
 

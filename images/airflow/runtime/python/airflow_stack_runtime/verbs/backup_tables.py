@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_stack_runtime.backup_file import Manifest, Table, Writer
+from airflow_stack_runtime.verbs.backup_file import Manifest, Table, Writer
 
 # Sessions would let whoever has the file in, and Celery's results are of the last minutes alone.
 LEFT_OUT = ("session", "celery_taskmeta", "celery_tasksetmeta")

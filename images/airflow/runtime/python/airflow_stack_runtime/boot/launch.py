@@ -1,6 +1,6 @@
 """Starts a role that needs the metadata database: loads its code while the database is being initialized, then waits.
 
-``python -m airflow_stack_runtime.launch scheduler`` does what ``airflow scheduler`` does.
+``python -m airflow_stack_runtime.boot.launch scheduler`` does what ``airflow scheduler`` does.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import importlib
 import os
 import sys
 
-from airflow_stack_runtime import forks, migrations, sqs
+from airflow_stack_runtime import migrations
+from airflow_stack_runtime.boot import sqs
 from airflow_stack_runtime.options import OptionError
+from airflow_stack_runtime.patches import forks
 
 MODULES = {
     "webserver": ("airflow.www.app",),
@@ -20,7 +22,7 @@ MODULES = {
         "airflow.providers.celery.executors.celery_executor",
         # Else imported by the first send, which a timer of one second interrupts: half imported on a busy machine, it
         # fails every send from then on.
-        "airflow_stack_runtime.sqs_transport" if sqs.queue_url() else "kombu.transport.redis",
+        "airflow_stack_runtime.boot.sqs_transport" if sqs.queue_url() else "kombu.transport.redis",
     ),
     "triggerer": ("airflow.jobs.triggerer_job_runner",),
     "celery": ("airflow.providers.celery.executors.celery_executor", "airflow.providers.celery.cli.celery_command"),
@@ -37,7 +39,7 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "scheduler" and sqs.queue_url():
         from airflow.providers.celery.executors.celery_executor_utils import app
 
-        from airflow_stack_runtime import sqs_transport
+        from airflow_stack_runtime.boot import sqs_transport
 
         sqs_transport.warm_up(app)
     try:
@@ -51,22 +53,22 @@ def main(arguments: list[str]) -> None:
     gc.collect()
     gc.freeze()
     if arguments == ["webserver"]:
-        from airflow_stack_runtime import webserver
+        from airflow_stack_runtime.boot import webserver
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import (
+        from airflow_stack_runtime import queues
+        from airflow_stack_runtime.patches import (
             dag_processes,
+            idle_sleep,
             one_dag,
             parsing,
-            queues,
-            scheduler,
             slots,
             stale_callbacks,
             unstarted,
         )
 
-        scheduler.adapt_sleep()
+        idle_sleep.adapt_sleep()
         slots.give_back()
         stale_callbacks.ignore()
         unstarted.send_again()

@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from airflow_stack_runtime import backup_file, backup_key, backup_place, backup_tables, migrations
-from airflow_stack_runtime.backup_file import Manifest, Verified
-from airflow_stack_runtime.backup_session import BackupError, connected, run, say
+from airflow_stack_runtime import migrations
+from airflow_stack_runtime.verbs import backup_file, backup_key, backup_place, backup_tables
+from airflow_stack_runtime.verbs.backup_file import Manifest, Verified
+from airflow_stack_runtime.verbs.backup_session import BackupError, connected, run, say
 
 # Milliseconds to wait for somebody else's lock. Airflow is stopped; who is left does not work for long.
 LOCK_TIMEOUT = 30_000

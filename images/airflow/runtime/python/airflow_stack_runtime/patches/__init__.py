@@ -1,0 +1,1 @@
+"""What replaces parts of Airflow that no option reaches."""
