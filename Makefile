@@ -7,8 +7,9 @@ PYTHON ?= python3
 BIN    := .venv/bin
 STACKS ?=
 BASE   ?=
+REGIONS ?=
 
-.PHONY: up down test check pytest preview check-dags deploy lock schema policies help
+.PHONY: up down test check pytest preview check-dags deploy lock schema prices policies help
 .DEFAULT_GOAL := help
 
 help:
@@ -58,6 +59,10 @@ policies/.venv/installed: policies/requirements.txt
 	@$(PYTHON) -m venv policies/.venv
 	@policies/.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+# Prices of `airflow-stack cost` from AWS's price list; needs pricing:GetProducts. Adds regions: make prices REGIONS=...
+prices: .venv/runtime
+	@$(BIN)/python scripts/prices.py $(REGIONS)
 
 schema: .venv/runtime
 	@$(BIN)/airflow-stack schema > airflow-stack.schema.json

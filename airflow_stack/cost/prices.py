@@ -1,137 +1,34 @@
 """List prices of AWS in USD, on demand, without tax, discounts, free tiers or savings plans.
 
-Collected in November 2026 without access to AWS: from copies of its price list and from bills that are published,
-of the months that ``SOURCES`` names. Each was right then as far as these sources are; none was asked from AWS itself.
-Check them on the pages that are named before you rely on a total.
+The table is ``prices.json`` beside this file; ``make prices`` asks AWS's price list for it and writes it anew, service
+by service, with the month in which it asked. What is older was collected from copies of the price list and from
+published bills: check it on the page that the table names before you rely on a total.
 """
 
 from __future__ import annotations
 
-from airflow_stack.config.aws.types import RDS_MEMORY
+import json
+from pathlib import Path
+from typing import Any
+
 from airflow_stack.errors import OperationError
 
+TABLE = Path(__file__).with_name("prices.json")
+_table: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
+
 # By the first word of a price's key: AWS's own page, and the month of the copy that the table follows.
-SOURCES: dict[str, tuple[str, str]] = {
-    "fargate": ("https://aws.amazon.com/fargate/pricing/", "2026-07"),
-    "alb": ("https://aws.amazon.com/elasticloadbalancing/pricing/", "2026-07"),
-    "vpc": ("https://aws.amazon.com/vpc/pricing/", "2026-07"),
-    "rds": ("https://aws.amazon.com/rds/postgresql/pricing/", "2026-09"),
-    "cache": ("https://aws.amazon.com/elasticache/pricing/", "2026-10"),
-    "sqs": ("https://aws.amazon.com/sqs/pricing/", "2026-07"),
-    "secrets": ("https://aws.amazon.com/secrets-manager/pricing/", "2026-07"),
-    "cloudwatch": ("https://aws.amazon.com/cloudwatch/pricing/", "2026-07"),
-    "s3": ("https://aws.amazon.com/s3/pricing/", "2026-07"),
-    "ecr": ("https://aws.amazon.com/ecr/pricing/", "2026-07"),
-    "transfer": ("https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer", "2026-07"),
-    "firehose": ("https://aws.amazon.com/firehose/pricing/", "2025"),
-    "athena": ("https://aws.amazon.com/athena/pricing/", "2025"),
-    "kms": ("https://aws.amazon.com/kms/pricing/", "2026-07"),
-}
-AS_OF = "2025 to 2026-10"
+SOURCES: dict[str, tuple[str, str]] = {name: (one["url"], one["as_of"]) for name, one in _table["sources"].items()}
+AS_OF = " to ".join(dict.fromkeys(pick(as_of for _, as_of in SOURCES.values()) for pick in (min, max)))
 
 # Spot has no list price: AWS moves it, between 30 and 50 per cent of the price on demand. In the middle:
 SPOT_SHARE = 0.4
 
-_LARGE = {"large": 1, "xlarge": 2, "2xlarge": 4, "4xlarge": 8, "8xlarge": 16}
-
-
-def _sizes(prefix: str, large: float, sizes: dict[str, int]) -> dict[str, float]:
-    """A family's price goes with its size; AWS rounds to a tenth of a cent, which is lost here."""
-    return {f"{prefix}.{size}": round(large * times, 4) for size, times in sizes.items()}
-
-
-# Hours are of one vCPU, GB, gateway, address or node; GB that are kept are a month's; requests and metrics are single.
-US_EAST_1: dict[str, float] = {
-    "fargate.ARM64.vcpu": 0.03238,
-    "fargate.ARM64.gb": 0.00356,
-    "fargate.X86_64.vcpu": 0.04048,
-    "fargate.X86_64.gb": 0.004445,
-    "fargate.disk": 0.000111,
-    "alb.hour": 0.0225,
-    "alb.lcu": 0.008,
-    "vpc.nat.hour": 0.045,
-    "vpc.nat.gb": 0.045,
-    "vpc.address": 0.005,
-    "vpc.endpoint.hour": 0.01,
-    "vpc.endpoint.gb": 0.01,
-    "rds.db.t4g.micro": 0.016,
-    "rds.db.t4g.small": 0.032,
-    "rds.db.t4g.medium": 0.065,
-    **_sizes("rds.db.t4g", 0.129, {"large": 1, "xlarge": 2, "2xlarge": 4}),
-    **_sizes("rds.db.m6g", 0.159, _LARGE),
-    **_sizes("rds.db.m7g", 0.168, _LARGE),
-    **_sizes("rds.db.r6g", 0.225, _LARGE),
-    **_sizes("rds.db.r7g", 0.239, _LARGE),
-    "rds.gp3": 0.115,
-    "cache.redis.cache.t4g.micro": 0.016,
-    "cache.redis.cache.t4g.small": 0.032,
-    "cache.redis.cache.t4g.medium": 0.065,
-    "cache.redis.cache.m7g.large": 0.158,
-    "cache.redis.cache.m7g.xlarge": 0.315,
-    "cache.redis.cache.m7g.2xlarge": 0.629,
-    "cache.redis.cache.m7g.4xlarge": 1.257,
-    "cache.redis.cache.r7g.large": 0.219,
-    "cache.redis.cache.r7g.xlarge": 0.437,
-    "cache.redis.cache.r7g.2xlarge": 0.873,
-    "cache.redis.cache.r7g.4xlarge": 1.745,
-    "sqs.request": 0.40e-6,
-    "secrets.secret": 0.40,
-    "secrets.call": 0.05e-4,
-    "cloudwatch.alarm": 0.10,
-    "cloudwatch.composite": 0.50,
-    "cloudwatch.dashboard": 3.00,
-    "cloudwatch.metric": 0.30,
-    "cloudwatch.request": 0.01e-3,
-    "cloudwatch.logs.gb": 0.50,
-    "cloudwatch.logs.kept": 0.03,
-    "s3.gb": 0.023,
-    "s3.put": 0.005e-3,
-    "s3.get": 0.0004e-3,
-    "ecr.gb": 0.10,
-    "transfer.out": 0.09,
-    "transfer.zones": 0.02,  # a cent on each side
-    "firehose.gb": 0.029,
-    "athena.tb": 5.00,
-    "kms.key": 1.00,
-}
-# What is known of a region by itself. For the rest of a service, us-east-1 times the factor: marked in every output.
-REGIONS: dict[str, dict[str, float]] = {
-    "us-east-1": US_EAST_1,
-    "eu-west-1": {
-        "fargate.ARM64.vcpu": 0.03238,
-        "fargate.ARM64.gb": 0.00356,
-        "fargate.X86_64.vcpu": 0.04048,
-        "fargate.X86_64.gb": 0.004445,
-        "fargate.disk": 0.000111,
-        "alb.hour": 0.0252,
-        "vpc.nat.hour": 0.048,
-        "vpc.nat.gb": 0.048,
-        "vpc.endpoint.hour": 0.011,
-        "rds.db.t4g.micro": 0.017,
-        "rds.db.t4g.small": 0.035,
-        "rds.gp3": 0.127,
-        "cloudwatch.logs.gb": 0.57,
-        "s3.gb": 0.023,
-    },
-    "eu-central-1": {
-        "fargate.ARM64.vcpu": 0.03725,
-        "fargate.ARM64.gb": 0.00409,
-        "fargate.X86_64.vcpu": 0.04656,
-        "fargate.X86_64.gb": 0.00511,
-        "alb.hour": 0.027,
-        "vpc.nat.hour": 0.052,
-        "vpc.nat.gb": 0.052,
-        "vpc.endpoint.hour": 0.012,
-        "rds.db.t4g.micro": 0.019,
-        "rds.gp3": 0.137,
-        "cloudwatch.logs.gb": 0.63,
-        "s3.gb": 0.0245,
-    },
-}
-FACTORS: dict[str, dict[str, float]] = {
-    "eu-west-1": {"rds": 1.11, "cache": 1.11, "firehose": 1.07},
-    "eu-central-1": {"rds": 1.19, "cache": 1.19, "fargate": 1.15, "firehose": 1.14},
-}
+# By region and key: hours are of one vCPU, GB, gateway, address or node; GB that are kept are a month's; requests and
+# metrics are single; zones' transfer is both sides together.
+REGIONS: dict[str, dict[str, float]] = _table["regions"]
+# For what is not known of a region by itself: us-east-1 times the factor of its service, marked in every output.
+FACTORS: dict[str, dict[str, float]] = _table["factors"]
+COMPLETE = "us-east-1"
 # These cost the same in all three regions, or nearly so.
 _WITHOUT_FACTOR = ("alb", "vpc", "sqs", "secrets", "cloudwatch", "s3", "ecr", "transfer", "athena", "kms")
 
@@ -147,7 +44,8 @@ class Prices:
         if region not in REGIONS:
             raise PriceError(
                 f"there are no prices for {region} in the table of {AS_OF}: it has {', '.join(REGIONS)}.\n"
-                "For an idea, set target.region to the nearest of them; exactly: https://calculator.aws"
+                f"With credentials for AWS: make prices REGIONS='{' '.join((*REGIONS, region))}'. Without them, set"
+                " target.region to the nearest of these for an idea."
             )
         self.region = region
         self._derived: set[str] = set()
@@ -157,13 +55,13 @@ class Prices:
         own = REGIONS[self.region].get(key)
         if own is not None:
             return own
-        if key not in US_EAST_1:
+        if key not in REGIONS[COMPLETE]:
             raise PriceError(f"there is no price of {key.partition('.')[2]} in the table of {AS_OF}")
         service = key.partition(".")[0]
-        factor = FACTORS[self.region].get(service, 1.0)
+        factor = FACTORS.get(self.region, {}).get(service, 1.0)
         if service not in _WITHOUT_FACTOR:
             self._derived.add(key)
-        return US_EAST_1[key] * factor
+        return REGIONS[COMPLETE][key] * factor
 
     def cache(self, engine: str, node: str) -> tuple[str, float]:
         """Key and price of an ElastiCache node: one of Valkey costs four fifths of one of Redis."""
@@ -173,8 +71,3 @@ class Prices:
     def is_derived(self, key: str) -> bool:
         """Whether the price was made of another region's."""
         return key in self._derived
-
-
-def missing_classes() -> set[str]:
-    """Instance classes that config allows and the table lacks."""
-    return {name for name in RDS_MEMORY if f"rds.{name}" not in US_EAST_1}

@@ -9,8 +9,8 @@ from airflow_stack.cost.estimate import Estimate, Item, Load
 from airflow_stack.cost.prices import AS_OF, SOURCES, SPOT_SHARE
 
 NOTES = (
-    f"List prices of {AS_OF}, on demand, without tax; sources: airflow_stack/cost/prices.py. Check them before you rely"
-    " on a total.",
+    f"List prices of {AS_OF}, on demand, without tax; sources: airflow_stack/cost/prices.json. Check them before you"
+    " rely on a total.",
     f"Spot has no list price: {SPOT_SHARE:.0%} of the price on demand is assumed. What else is assumed:"
     " airflow_stack/cost/assumptions.py.",
     "Not deducted: free tiers. CloudWatch's, of every account: 10 metrics, 10 alarms, 3 dashboards, 5 GB of logs and"

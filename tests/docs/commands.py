@@ -74,6 +74,8 @@ RECIPES = {
     "make check": "lint-imports",
     "make test": "python -m pytest",
     "make .venv/runtime": "pip install",
+    "make prices": "python scripts/prices.py",
+    "make prices REGIONS=eu-west-3": "python scripts/prices.py eu-west-3",
 }
 """What `make` would run, as `make --dry-run` says it."""
 
@@ -197,6 +199,11 @@ ELSEWHERE = (
             "airflow-stack restore -s other --from FILE",
             "airflow-stack up -s other",
         ),
+    ),
+    Elsewhere(
+        "tests/scripts/test_prices.py::test_a_new_region_gets_prices_of_its_own_and_dates_stay",
+        "prices.refresh(",
+        ("make prices", "make prices REGIONS=eu-west-3"),
     ),
     Elsewhere(
         "tests/operations/running/test_aws_commands.py::test_airflow_is_a_task_too",
