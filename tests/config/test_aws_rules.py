@@ -201,9 +201,9 @@ def test_the_networks_fit_a_security_group(way: dict[str, Any], most: int) -> No
     """Rule: as many networks as AWS's default quota of 60 inbound rules holds, and not one more."""
     networks = [f"10.{number}.0.0/24" for number in range(most + 1)]
     stack({"load_balancer": {"allowed_cidrs": networks[:most]} | way})
-    assert f"must name at most {most} networks, not {most + 1}" in refusal(
-        {"load_balancer": {"allowed_cidrs": networks} | way}
-    ).replace("\n", " ")
+    text = refusal({"load_balancer": {"allowed_cidrs": networks} | way})
+    assert f"target.load_balancer.allowed_cidrs: must name at most {most} networks, not {most + 1}" in text
+    assert "edit Pulumi.prod.yaml" in text
 
 
 @pytest.mark.parametrize("user", ["admin", "rdsadmin", "rds_superuser", "pg_airflow", "_airflow"])

@@ -53,27 +53,3 @@ def test_there_are_no_expectations_left_over() -> None:
     assert {file.name for file in GOLDEN.iterdir()} == {
         name for file in GOLDEN.glob("*.yaml") for name in (file.name, file.with_suffix(".expected.txt").name)
     }
-
-
-def test_a_stack_that_is_not_there_is_told_with_those_that_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The usual cause is a typo, or the wrong directory."""
-    (tmp_path / "Pulumi.local.yaml").touch()
-    code, text = run(["config", "-s", "lcoal", "-C", str(tmp_path)], monkeypatch, capsys)
-    assert code == 2
-    assert "there is no stack 'lcoal': Pulumi.lcoal.yaml is missing" in text
-    assert "the stacks here are: local" in text
-
-
-def test_a_stack_file_that_cannot_be_read_says_why(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A directory of that name, and bytes that are no text."""
-    (tmp_path / "Pulumi.folder.yaml").mkdir()
-    (tmp_path / "Pulumi.bytes.yaml").write_bytes(b"config: \xff")
-    for stack, why in (("folder", "can't be read: Is a directory"), ("bytes", "is not UTF-8 text")):
-        code, text = run(["config", "-s", stack, "-C", str(tmp_path)], monkeypatch, capsys)
-        assert code == 2
-        assert f"bad config in Pulumi.{stack}.yaml" in text
-        assert why in text

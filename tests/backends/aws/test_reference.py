@@ -11,7 +11,7 @@ The load balancer speaks HTTP alone
     backends/aws/test_load_balancer.py::test_https_forwards_and_http_redirects
 The load balancer is open to the world
     backends/aws/test_security_groups.py::test_nothing_but_the_load_balancer_is_reachable_from_outside
-    config/test_golden.py::test_a_stack_file_is_what_its_name_says
+    config/test_aws_load_balancer.py::test_who_may_reach_the_ui_and_how
 One task role for everything
     backends/aws/test_roles.py::test_each_role_of_airflow_has_two_of_its_own
 Rights on every resource

@@ -1,0 +1,175 @@
+"""Rules of the services on AWS: sizes, numbers, hours and capacity."""
+
+from __future__ import annotations
+
+from config.rows import AWS, Row, table
+
+
+@table(
+    Row(
+        "capacity-weight-negative",
+        "target: {worker: {capacity: {spot_weight: -1}}}",
+        "target.worker.capacity.spot_weight",
+        "must be at least 0",
+        "0",
+    ),
+    Row(
+        "capacity-without-weight",
+        "target: {worker: {capacity: {on_demand_weight: 0}}}",
+        "target.worker.capacity.on_demand_weight",
+        "is 0, and spot_weight too: one of them must be at least 1",
+        "1",
+        editor=False,
+    ),
+    Row(
+        "memory-of-large-cpu",
+        "target: {worker: {cpu: 8192, memory: 18432}}",
+        "target.worker.memory",
+        "18432 does not go with cpu 8192, for which Fargate has 16384 to 61440 in steps of 4096 MiB",
+        "20480",
+        editor=False,
+    ),
+    Row(
+        "protection-over-two-days",
+        "target: {worker: {protection_minutes: 4320}}",
+        "target.worker.protection_minutes",
+        "must be at most 2880",
+        "60",
+    ),
+    Row(
+        "queues-on-sqs",
+        "worker: {queues: [default, gpu]}",
+        "worker.queues",
+        "needs a broker with more than one queue, and SQS has one here",
+        fix="remove",
+        editor=False,
+    ),
+    Row(
+        "scheduler-hours-without-worker-hours",
+        "target: {scheduler: {schedule: {start: '0 7 ? * MON-FRI *', stop: '0 20 ? * * *', time_zone: Europe/Berlin}}}",
+        "target.worker.schedule",
+        "is needed with scheduler.schedule",
+        '{"start": "0 7 ? * MON-FRI *", "stop": "0 20 ? * * *", "time_zone": "Europe/Berlin"}',
+        fix="edit",
+        editor=False,
+    ),
+    Row(
+        "workers-disk-too-large",
+        "target: {worker: {ephemeral_storage: 500}}",
+        "target.worker.ephemeral_storage",
+        "must be at most 200",
+        "50",
+    ),
+    Row("workers-max-zero", "target: {worker: {max: 0}}", "target.worker.max", "must be at least 1", "5"),
+    Row(
+        "workers-min-over-max",
+        "target: {worker: {min: 6}}",
+        "target.worker.min",
+        "6 is more than max, 5",
+        "6",
+        fix="set target.worker.max",
+        editor=False,
+        at_once=False,
+    ),
+    Row(
+        "cpu-unknown",
+        "target: {scheduler: {cpu: 768}}",
+        "target.scheduler.cpu",
+        "must be 256, 512, 1024, 2048, 4096, 8192 or 16384",
+        "512",
+    ),
+    Row(
+        "cpu-with-unit",
+        "target: {scheduler: {cpu: 1 vCPU}}",
+        "target.scheduler.cpu",
+        "must be 256, 512, 1024, 2048, 4096, 8192 or 16384",
+        "512",
+    ),
+    Row(
+        "memory-not-in-steps",
+        "target: {scheduler: {cpu: 1024, memory: 2500}}",
+        "target.scheduler.memory",
+        "2500 does not go with cpu 1024, for which Fargate has 2048 to 8192 in steps of 1024 MiB",
+        "3072",
+        editor=False,
+    ),
+    Row(
+        "schedule-of-no-length",
+        "target: {triggerer: {schedule: {start: '0 7 ? * MON-FRI *', stop: '0 7 ? * MON-FRI *'}}}",
+        "target.triggerer.schedule.stop",
+        "is the same moment as start",
+        "0 20 ? * MON-FRI *",
+        editor=False,
+    ),
+    Row(
+        "schedule-without-stop",
+        "target: {triggerer: {schedule: {start: '0 7 ? * MON-FRI *'}}}",
+        "target.triggerer.schedule.stop",
+        "is required",
+        "0 20 ? * MON-FRI *",
+    ),
+    Row(
+        "time-zone-as-offset",
+        "target: {triggerer: {schedule: {start: '0 7 ? * MON-FRI *', stop: '0 20 ? * * *', time_zone: '+02:00'}}}",
+        "target.triggerer.schedule.time_zone",
+        "must be the name of a time zone",
+        "Europe/Berlin",
+        editor=False,
+    ),
+    Row(
+        "time-zone-misspelt",
+        "target: {triggerer: {schedule: {start: '0 7 ? * MON-FRI *', stop: '0 20 ? * * *', time_zone: Europe/Berln}}}",
+        "target.triggerer.schedule.time_zone",
+        "is not the name of a time zone; did you mean Europe/Berlin?",
+        "Europe/Berlin",
+        editor=False,
+    ),
+    Row(
+        "cron-hour-25",
+        "target: {webserver: {schedule: {start: '0 7 ? * MON-FRI *', stop: '0 25 ? * MON-FRI *'}}}",
+        "target.webserver.schedule.stop",
+        "must be a cron expression of AWS",
+        "0 20 ? * MON-FRI *",
+        editor=False,
+    ),
+    Row(
+        "cron-in-words",
+        "target: {webserver: {schedule: {start: every morning, stop: '0 20 ? * MON-FRI *'}}}",
+        "target.webserver.schedule.start",
+        "must be a cron expression of AWS",
+        "0 7 ? * MON-FRI *",
+        editor=False,
+    ),
+    Row(
+        "cron-of-five-fields",
+        "target: {webserver: {schedule: {start: 0 7 * * MON-FRI, stop: '0 20 ? * MON-FRI *'}}}",
+        "target.webserver.schedule.start",
+        "must be a cron expression of AWS",
+        "0 7 ? * MON-FRI *",
+        editor=False,
+    ),
+    Row(
+        "cron-with-both-days",
+        "target: {webserver: {schedule: {start: 0 7 * * MON-FRI *, stop: '0 20 ? * MON-FRI *'}}}",
+        "target.webserver.schedule.start",
+        "must be a cron expression of AWS",
+        "0 7 ? * MON-FRI *",
+        editor=False,
+    ),
+    Row(
+        "memory-not-of-cpu",
+        "target: {webserver: {cpu: 256, memory: 4096}}",
+        "target.webserver.memory",
+        "4096 does not go with cpu 256, for which Fargate has 512, 1024, 2048 MiB",
+        "2048",
+        editor=False,
+    ),
+    Row("service-count-zero", "target: {webserver: {count: 0}}", "target.webserver.count", "must be at least 1", "1"),
+    Row(
+        "one-off-too-small", "target: {one_off: {memory: 256}}", "target.one_off.memory", "must be at least 512", "1024"
+    ),
+    target=AWS,
+)
+def test_what_breaks_a_rule_is_refused(row: Row) -> None:
+    """Each broken rule is told by its key, with an example and the command that fixes it."""
+    row.check()
