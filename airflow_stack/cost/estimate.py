@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from airflow_stack.airflow import describe
+from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 from airflow_stack.config.aws.endpoints import interface_endpoints
@@ -76,6 +77,7 @@ class _Month:
         self._config = config
         self._target = config.aws
         self._load = load
+        self._plan = aws_plan(config, describe(config))
         self._prices = Prices(config.aws.region)
         self.warnings: list[str] = []
         # Of all tasks of a service together.
@@ -185,11 +187,11 @@ class _Month:
         yield self._item("Secrets Manager", "calls", calls, "call", "secrets.call")
 
     def _watching(self) -> Iterator[Item]:
-        metrics = self._target.metrics
-        yield self._item("CloudWatch", "alarms, by metric", alarms(self._config), "alarm", "cloudwatch.alarm")
+        metrics, watching = self._target.metrics, self._plan.watching
+        yield self._item("CloudWatch", "alarms, by metric", watching.alarm_metrics, "alarm", "cloudwatch.alarm")
         yield self._item("CloudWatch", "alarms of the autoscaler", assume.TRACKING_ALARMS, "alarm", "cloudwatch.alarm")
-        if self._target.scheduler.schedule is not None:
-            yield self._item("CloudWatch", "composite alarm", 1, "alarm", "cloudwatch.composite")
+        if watching.composites:
+            yield self._item("CloudWatch", "composite alarm", len(watching.composites), "alarm", "cloudwatch.composite")
         yield self._item("CloudWatch", "dashboard", 1, "dashboard", "cloudwatch.dashboard")
         sent = assume.metrics(metrics.allow) if metrics.statsd else 0
         yield self._item("CloudWatch", "metrics of the stack", assume.PUBLISHED + sent, "metric", "cloudwatch.metric")
@@ -229,12 +231,3 @@ def _where(capacity: Capacity) -> str:
     if not capacity.spot_weight:
         return ""
     return " (partly Spot)" if capacity.on_demand_base + capacity.on_demand_weight else " (Spot)"
-
-
-def alarms(config: StackConfig) -> int:
-    """Metrics that alarms look at, of which each is paid for. A test compares them with the alarms themselves."""
-    count = 4  # heartbeat, services, errors and health of the UI
-    count += 3 if isinstance(config.broker, SqsBroker) else 1  # what waits, what is taken, dead letters
-    count += isinstance(config.broker, ElastiCacheBroker)
-    count += 2 if isinstance(config.database, RdsDatabase) else 0
-    return count + (config.aws.scheduler.schedule is not None)

@@ -20,6 +20,8 @@ from airflow_stack.backends.aws.logs import Logs
 from airflow_stack.backends.aws.migration import Migration
 from airflow_stack.backends.aws.monitoring import Monitoring
 from airflow_stack.backends.aws.network import Network
+from airflow_stack.backends.aws.plan import aws_plan, refs
+from airflow_stack.backends.aws.plan.refs import Ref
 from airflow_stack.backends.aws.provider import provider
 from airflow_stack.backends.aws.registry import PushedImage, Registry
 from airflow_stack.backends.aws.roles import Roles, Used
@@ -45,6 +47,7 @@ class AwsStack(pulumi.ComponentResource):
         )  # fmt: skip
         opts = pulumi.ResourceOptions(parent=self)
         deployment = describe(config)
+        plan = aws_plan(config, deployment)
 
         network = Network(name, config, opts=opts)
         groups = SecurityGroups(name, config, network, opts=opts)
@@ -112,18 +115,23 @@ class AwsStack(pulumi.ComponentResource):
         )  # fmt: skip
         services = Services(name, config, cluster, definitions, network, groups, load_balancer, migration, opts=opts)
         Autoscaling(name, config, cluster, services, opts=opts)
+        watched: dict[Ref, pulumi.Output[str] | None] = {
+            refs.CLUSTER_NAME: cluster.cluster_name,
+            refs.LOAD_BALANCER: load_balancer.arn_suffix,
+            refs.TARGET_GROUP: load_balancer.target_group_arn_suffix,
+            refs.DATABASE: database.identifier if database else None,
+            refs.QUEUE_NAME: broker.queue_name,
+            refs.DEAD_LETTER_NAME: broker.dead_letter_name,
+            refs.CACHE_ID: broker.cache_id,
+        }
         Monitoring(
             name,
-            config,
-            cluster_name=cluster.cluster_name,
+            plan.name,
+            plan.region,
+            plan.watching,
             cluster_arn=cluster.arn,
             service_names=services.service_names,
-            load_balancer=load_balancer.arn_suffix,
-            target_group=load_balancer.target_group_arn_suffix,
-            database=database.identifier if database else None,
-            queue=broker.queue_name,
-            dead_letters=broker.dead_letter_name,
-            cache=broker.cache_id,
+            known={ref: output for ref, output in watched.items() if output is not None},
             opts=opts,
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_stack.backends.aws.plan.alarms import OFF
 from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
 
@@ -21,7 +22,7 @@ class Data(AwsPart):
         """Those of this stack that are in alarm."""
         found = self._client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.config.aws.name}-")
         alarms = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
-        off = f"{self.config.aws.name}-scheduler-off"  # says that the scheduler is off by its schedule
+        off = f"{self.config.aws.name}-{OFF}"  # whatever the config says by now: it may be newer than what is deployed
         raised = [one for one in alarms if one["StateValue"] == "ALARM" and one["AlarmName"] != off]
         for alarm in raised:
             about = str(alarm.get("AlarmDescription", "")).strip()

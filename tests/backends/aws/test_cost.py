@@ -17,7 +17,7 @@ from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.aws.services import Capacity, Schedule
 from airflow_stack.config.aws.types import RDS_MEMORY
 from airflow_stack.cost import Item, Load, PriceError, assumptions, estimate, prices
-from airflow_stack.cost.estimate import alarms, spot_share
+from airflow_stack.cost.estimate import spot_share
 from airflow_stack.cost.hours import hours_per_week, minutes, share
 from backends.aws.recorded import SMALLEST
 
@@ -152,22 +152,6 @@ def test_metrics_are_published_as_often_as_is_paid() -> None:
     text = (runtime / "verbs/publish.py").read_text(encoding="utf-8")
     values = text.partition("    values = (\n")[2].partition("\n    )")[0]
     assert len(values.splitlines()) == assumptions.PUBLISHED
-
-
-@pytest.mark.parametrize("scheduled", [True, False])
-@pytest.mark.parametrize("broker", ["sqs", "elasticache"])
-def test_alarms_are_those_of_the_stack(broker: str, scheduled: bool) -> None:
-    """As many metrics as the alarms look at."""
-    from backends.aws.test_monitoring import ALARM, monitoring
-
-    target = {role: {"schedule": OFFICE} for role in ("scheduler", "worker")} if scheduled else {}
-    parts = {} if broker == "sqs" else {"queue": None, "dead_letters": None, "cache": "airflow"}
-    recorded = monitoring(target, {"broker": {"kind": broker}}, **parts)
-    looked_at = sum(
-        max(1, sum("metric" in query for query in alarm.inputs.get("metricQueries", [])))
-        for alarm in recorded.of(ALARM).values()
-    )
-    assert alarms(stack(target, broker={"kind": broker})) == looked_at
 
 
 def test_every_class_has_a_price() -> None:

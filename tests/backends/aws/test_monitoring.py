@@ -15,6 +15,8 @@ from airflow_stack.backends.aws.dashboard import Watched, dashboard
 from airflow_stack.backends.aws.metrics import agent_name, is_sent
 from airflow_stack.backends.aws.monitoring import Monitoring
 from airflow_stack.backends.aws.notifications import key_policy, topic_policy
+from airflow_stack.backends.aws.plan import refs
+from airflow_stack.backends.aws.plan.alarms import watching
 from airflow_stack.backends.aws.service_events import pattern, permission_of
 from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
 
@@ -28,26 +30,32 @@ ALWAYS = {"scheduler-heartbeat", "services", "queue-stuck", "ui-errors", "ui-unh
 RDS = {"database-storage", "database-connections"}
 
 
-def monitoring(target: dict[str, Any] | None = None, sections: dict[str, Any] | None = None, **parts: Any) -> Recorded:
-    def output(value: str | None) -> pulumi.Output[str] | None:
-        return None if value is None else pulumi.Output.from_input(value)
-
-    known: dict[str, Any] = {"database": "airflow-db", "queue": "airflow-tasks", "dead_letters": "airflow-dead"}
-    known |= {"cache": None} | parts
+def monitoring(target: dict[str, Any] | None = None, sections: dict[str, Any] | None = None) -> Recorded:
+    stack = config(target, **(sections or {}))
+    names = {
+        refs.CLUSTER_NAME: "airflow",
+        refs.LOAD_BALANCER: "app/airflow/0123456789abcdef",
+        refs.TARGET_GROUP: "targetgroup/airflow/0123456789abcdef",
+    }
+    if stack.database.kind == "rds":
+        names[refs.DATABASE] = "airflow-db"
+    if stack.broker.kind == "sqs":
+        names |= {refs.QUEUE_NAME: "airflow-tasks", refs.DEAD_LETTER_NAME: "airflow-dead"}
+    if stack.broker.kind == "elasticache":
+        names[refs.CACHE_ID] = f"{stack.aws.name}-broker"
 
     def build() -> Monitoring:
         return Monitoring(
             "monitoring",
-            config(target, **(sections or {})),
-            cluster_name=pulumi.Output.from_input("airflow"),
+            stack.aws.name,
+            stack.aws.region,
+            watching(stack),
             cluster_arn=pulumi.Output.from_input(CLUSTER),
             service_names={
                 role: pulumi.Output.from_input(f"airflow-{role}")
                 for role in ("webserver", "scheduler", "triggerer", "worker")
             },
-            load_balancer=pulumi.Output.from_input("app/airflow/0123456789abcdef"),
-            target_group=pulumi.Output.from_input("targetgroup/airflow/0123456789abcdef"),
-            **{key: output(value) for key, value in known.items()},
+            known={ref: pulumi.Output.from_input(name) for ref, name in names.items()},
         )
 
     return record(build)
@@ -229,7 +237,7 @@ def test_a_dead_letter_stays_an_alarm_until_it_is_gone(default: Recorded) -> Non
 def test_with_elasticache_the_workers_and_its_memory_are_watched() -> None:
     """Rule: no alarm on a queue that is not there; workers that don't come are seen in the stack's own metric."""
     sections = {"broker": {"kind": "elasticache"}}
-    found = alarms(monitoring(None, sections, queue=None, dead_letters=None, cache="airflow-broker"))
+    found = alarms(monitoring(None, sections))
     assert set(found) == ALWAYS | RDS | {"broker-memory"}
     assert found["broker-memory"]["dimensions"] == {"CacheClusterId": "airflow-broker-001"}
     stuck = found["queue-stuck"]
@@ -250,7 +258,7 @@ def test_a_database_is_watched_by_its_size() -> None:
 
 def test_an_external_database_is_somebody_else_s_to_watch() -> None:
     """Rule: no alarm on what is not there."""
-    recorded = monitoring(None, {"database": {"kind": "external"}}, database=None)
+    recorded = monitoring(None, {"database": {"kind": "external"}})
     assert not RDS & set(alarms(recorded))
     assert "AWS/RDS" not in recorded.one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
 
@@ -268,22 +276,21 @@ def test_the_ui_is_watched_at_the_load_balancer(default: Recorded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("golden", "target", "sections", "parts"),
+    ("golden", "target", "sections"),
     [
-        ("dashboard-default", None, None, {}),
+        ("dashboard-default", None, None),
         (
             "dashboard-elasticache-no-statsd",
             {"metrics": {"statsd": False}, "name": "team-a"},
             {"broker": {"kind": "elasticache"}, "database": {"kind": "external"}},
-            {"queue": None, "dead_letters": None, "cache": "team-a-broker", "database": None},
         ),
     ],
 )
 def test_the_dashboard_is_the_one_that_was_read(
-    golden: str, target: dict[str, Any] | None, sections: dict[str, Any] | None, parts: dict[str, Any]
+    golden: str, target: dict[str, Any] | None, sections: dict[str, Any] | None
 ) -> None:
     """Rule: a change of it is a change that somebody has seen. UPDATE_GOLDEN=1 after a wanted one."""
-    body = monitoring(target, sections, **parts).one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+    body = monitoring(target, sections).one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
     text = json.dumps(json.loads(body), indent=2, sort_keys=True) + "\n"
     file = GOLDEN / f"{golden}.json"
     if os.environ.get("UPDATE_GOLDEN"):

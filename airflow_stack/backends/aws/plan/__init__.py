@@ -1,0 +1,28 @@
+"""The stack on AWS as a pure plan: what there is, before anything is asked of AWS or of Pulumi.
+
+Pulumi's components render it; cost, graph, diff, rehearsal and doctor read it. What only AWS knows stands in it as a
+`refs.Ref`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_stack.airflow import Deployment
+from airflow_stack.backends.aws.plan.alarms import Watching, watching
+from airflow_stack.config import StackConfig
+
+
+@dataclass(frozen=True)
+class AwsPlan:
+    """A stack on AWS, ready to be created."""
+
+    name: str
+    """What every name in AWS begins with."""
+    region: str
+    watching: Watching
+
+
+def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:  # noqa: ARG001
+    """Everything that the stack consists of on AWS."""
+    return AwsPlan(name=config.aws.name, region=config.aws.region, watching=watching(config))
