@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from airflow_stack.airflow.environment import RUNTIME as RUNTIME
 from airflow_stack.airflow.environment import environment, role_environment
-from airflow_stack.airflow.versions import VERSIONS
+from airflow_stack.airflow.secrets import recipes
 from airflow_stack.config import StackConfig
+from airflow_stack.releases import RoleSpec
 
 HOME = "/opt/airflow"
 
@@ -30,22 +31,34 @@ class Probe:
 class Role:
     """One part of Airflow: what it runs and what it needs, wherever it runs."""
 
+    spec: RoleSpec
+    """What it is, whatever config says."""
     name: str
     command: tuple[str, ...]
     secrets: tuple[str, ...]
     """Names of the secret files that it reads."""
     probe: Probe | None = None
     count: int = 1
-    one_shot: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     """What it has beside the environment that all roles share."""
     runs_tasks: bool = False
     stop_timeout: int = 30
     """Seconds between SIGTERM and SIGKILL."""
-    port: int | None = None
-    """Port that it listens on."""
-    cpu_shares: int = 0
-    """Weight where CPU is short; 0 is Docker's default, 1024."""
+
+    @property
+    def one_shot(self) -> bool:
+        """Whether it runs to its end before the others work."""
+        return self.spec.one_shot
+
+    @property
+    def port(self) -> int | None:
+        """Port that it serves on."""
+        return self.spec.port
+
+    @property
+    def cpu_shares(self) -> int:
+        """Weight where CPU is short; 0 is Docker's default, 1024."""
+        return self.spec.cpu_shares
 
 
 @dataclass(frozen=True)
@@ -59,41 +72,56 @@ class Deployment:
     """Runs to its end before the others work: folders, migration, first user. It alone migrates."""
     roles: tuple[Role, ...]
 
+    def one(self, **facts: object) -> Role:
+        """The first role with these properties, as in ``one(serves="ui")``. Raises LookupError where none has them."""
+        for role in self.roles:
+            if all(getattr(role.spec, name) == value for name, value in facts.items()):
+                return role
+        raise LookupError(f"Airflow {self.version} has no role with {facts}")
+
 
 def describe(config: StackConfig) -> Deployment:
     """The deployment that this config asks for."""
-    builders = {
-        "webserver": _webserver,
-        "scheduler": _scheduler,
-        "triggerer": _triggerer,
-        "worker": _worker,
-        "flower": _flower,
-    }
-    roles = tuple(
-        role for name in VERSIONS[config.airflow.version].roles if (role := builders[name](config)) is not None
+    roles = tuple(_role(config, spec) for spec in there(config))
+    init = _role(config, config.airflow.release.init)
+    init = replace(init, environment=init.environment | _init_environment(config))
+    return Deployment(config.airflow.version, environment(config), init, roles)
+
+
+def there(config: StackConfig) -> tuple[RoleSpec, ...]:
+    """The long-running roles that this config has."""
+    return tuple(spec for spec in config.airflow.release.roles if not spec.when or config.at(spec.when))
+
+
+def runs_tasks(config: StackConfig, spec: RoleSpec) -> bool:
+    """Whether tasks run in it."""
+    return spec.tasks == "always" or (spec.tasks == "without_workers" and not config.celery)
+
+
+def _role(config: StackConfig, spec: RoleSpec) -> Role:
+    arguments = [(name, ",".join(values)) for name, key in spec.arguments.items() if (values := config.at(key))]
+    variables = role_environment(config, spec)
+    stop_timeout = config.at(spec.stop_timeout) if spec.stop_timeout else 30
+    if spec.stop_timeout:
+        # Celery's warm shutdown: dumb-init signals the parent alone, which lets its children finish their tasks.
+        variables |= {"AIRFLOW_STACK_STOP_TIMEOUT": str(stop_timeout), "DUMB_INIT_SETSID": "0"}
+    files = recipes(config)
+    return Role(
+        spec,
+        spec.name,
+        (*spec.command, *(word for argument in arguments for word in argument)),
+        tuple(name for name in spec.secrets if name in files),
+        Probe(("CMD", f"{RUNTIME}/probe", spec.name)) if spec.probed else None,
+        count=config.at(spec.count) if spec.count else 1,
+        environment=variables,
+        runs_tasks=runs_tasks(config, spec),
+        stop_timeout=stop_timeout,
     )
-    return Deployment(config.airflow.version, environment(config), _init(config), roles)
 
 
-def _probe(role: str) -> Probe:
-    return Probe(("CMD", f"{RUNTIME}/probe", role))
-
-
-def _airflow_secrets(config: StackConfig) -> tuple[str, ...]:
-    """What Airflow's configuration refers to: every process that reads the configuration needs all of it."""
-    names = ["fernet_key", "webserver_secret_key", "internal_api_secret_key", "sql_alchemy_conn"]
-    if config.celery:
-        names += ["celery_result_backend"] if config.broker.kind == "sqs" else ["broker_url", "celery_result_backend"]
-    if config.secrets_backend is not None:
-        names.append("secrets_backend_kwargs")
-    return tuple(sorted(names))
-
-
-def _init(config: StackConfig) -> Role:
-    secrets = _airflow_secrets(config)
+def _init_environment(config: StackConfig) -> dict[str, str]:
     variables = {"AIRFLOW_STACK_MIGRATE": str(config.migrates).lower()}
     if config.creates_admin:
-        secrets = (*secrets, "admin_password")
         variables |= {
             "AIRFLOW_STACK_CREATE_ADMIN": "true",
             "AIRFLOW_STACK_ADMIN_USERNAME": config.admin.username,
@@ -101,67 +129,4 @@ def _init(config: StackConfig) -> Role:
             "AIRFLOW_STACK_ADMIN_LASTNAME": config.admin.lastname,
             "AIRFLOW_STACK_ADMIN_EMAIL": config.admin.email,
         }
-    # Everyone waits for it while they all start: it goes first.
-    return Role("init", (f"{RUNTIME}/init",), secrets, one_shot=True, environment=variables, cpu_shares=4096)
-
-
-def _webserver(config: StackConfig) -> Role:
-    return Role(
-        "webserver",
-        ("airflow", "webserver"),
-        _airflow_secrets(config),
-        _probe("webserver"),
-        environment=role_environment(config, "webserver"),
-        port=8080,
-    )
-
-
-def _scheduler(config: StackConfig) -> Role:
-    return Role(
-        "scheduler",
-        ("airflow", "scheduler"),
-        _airflow_secrets(config),
-        _probe("scheduler"),
-        environment=role_environment(config, "scheduler"),
-        runs_tasks=not config.celery,
-    )
-
-
-def _triggerer(config: StackConfig) -> Role:
-    return Role(
-        "triggerer",
-        ("airflow", "triggerer"),
-        _airflow_secrets(config),
-        _probe("triggerer"),
-        environment=role_environment(config, "triggerer"),
-    )
-
-
-def _worker(config: StackConfig) -> Role | None:
-    if not config.celery:
-        return None
-    return Role(
-        "worker",
-        ("airflow", "celery", "worker", *(("--queues", ",".join(queues)) if (queues := config.worker.queues) else ())),
-        _airflow_secrets(config),
-        _probe("worker"),
-        count=config.worker.count,
-        # Celery's warm shutdown: dumb-init signals the parent alone, which lets its children finish their tasks.
-        environment=role_environment(config, "worker")
-        | {"AIRFLOW_STACK_STOP_TIMEOUT": str(config.worker.stop_timeout), "DUMB_INIT_SETSID": "0"},
-        runs_tasks=True,
-        stop_timeout=config.worker.stop_timeout,
-    )
-
-
-def _flower(config: StackConfig) -> Role | None:
-    if not config.flower.enabled:
-        return None
-    return Role(
-        "flower",
-        ("airflow", "celery", "flower"),
-        (*_airflow_secrets(config), "flower_basic_auth"),
-        _probe("flower"),
-        environment=role_environment(config, "flower"),
-        port=5555,
-    )
+    return variables

@@ -7,6 +7,7 @@ import re
 from airflow_stack.airflow.secrets import DIRECTORY
 from airflow_stack.config import StackConfig
 from airflow_stack.config.airflow import OptionValue
+from airflow_stack.releases import RoleSpec
 
 # Programs of the image.
 RUNTIME = "/opt/airflow-stack/bin"
@@ -43,24 +44,14 @@ def _base(key: str) -> str:
     return re.sub(r"_(cmd|secret)$", "", key)
 
 
-def role_environment(config: StackConfig, role: str) -> dict[str, str]:
+def role_environment(config: StackConfig, spec: RoleSpec) -> dict[str, str]:
     """What one role alone reads: a change of it touches no other container, and no other one needs its secret."""
-    essential: dict[str, Options] = {
-        "webserver": {
-            ("webserver", "enable_proxy_fix"): config.proxy.proxy_fix,
-            ("webserver", "expose_config"): config.airflow.expose_config,
-            ("webserver", "workers"): config.webserver.workers,
-        },
-        "triggerer": {("triggerer", "default_capacity"): config.triggerer.capacity},
-        "worker": {("celery", "worker_concurrency"): config.worker.concurrency},
-        "flower": {
-            ("celery", "flower_basic_auth_cmd"): _read("flower_basic_auth"),
-            ("celery", "flower_url_prefix"): config.flower.url_prefix,
-        },
-    }
-    options = essential.get(role, {})
-    if role == "scheduler" and "parallelism" not in config.airflow.options.get("core", {}):
-        options = {("core", "parallelism"): config.task_slots}
+    options: Options = {option: config.at(key) for option, key in spec.options.items()}
+    for (section, key), secret in spec.secret_options.items():
+        options[section, f"{key}_cmd"] = _read(secret)
+    for (section, key), value in spec.defaults.items():
+        if key not in config.airflow.options.get(section, {}):
+            options[section, key] = config.at(value)
     return {_name(section, key): _text(value) for (section, key), value in options.items()}
 
 
@@ -118,12 +109,11 @@ def _essential(config: StackConfig) -> Options:
         ("core", "load_examples"): config.airflow.load_examples,
         # It asks the user's handler first: one that raises would end the scheduler, as Airflow's own does.
         ("metrics", "stat_name_handler"): "airflow_stack_runtime.metric_names.handle",
-        ("core", "fernet_key_cmd"): _read("fernet_key"),
-        ("core", "internal_api_secret_key_cmd"): _read("internal_api_secret_key"),
         ("database", "sql_alchemy_conn_cmd"): _read("sql_alchemy_conn"),
         ("scheduler", "enable_health_check"): True,
-        ("webserver", "secret_key_cmd"): _read("webserver_secret_key"),
     }
+    for secret, (section, key) in config.airflow.release.keys.items():
+        options[section, f"{key}_cmd"] = _read(secret)
     if config.celery:
         options |= {
             **_broker(config),

@@ -19,6 +19,8 @@ from airflow_stack.config import StackConfig
 
 DIRECTORY = "/run/secrets"
 
+FERNET = "fernet_key"
+
 # How long generated passwords are, in characters; letters and digits alone, so that no URL or file needs escapes.
 PASSWORD_LENGTH = 32
 # Those of which a Fernet key is made: they hold 285 bits, and the key has 256.
@@ -44,7 +46,7 @@ class GeneratedSecret:
 
 def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
     """The secrets that this deployment needs and that can be generated."""
-    keys = ["webserver_secret_key", "internal_api_secret_key"]
+    keys = [key for key in config.airflow.release.keys if key != FERNET]
     if config.creates_admin:
         keys.append("admin_password")
     if config.database.kind == "container":
@@ -55,7 +57,7 @@ def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
         keys.append("redis_password")
     if config.flower.enabled:
         keys.append("flower_password")
-    return (GeneratedSecret("fernet_key", "fernet"), *(GeneratedSecret(key) for key in sorted(keys)))
+    return (GeneratedSecret(FERNET, "fernet"), *(GeneratedSecret(key) for key in sorted(keys)))
 
 
 def fernet_key(random: str) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack import __version__
-from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.backends.machine import Machine, Origin
 from airflow_stack.config import StackConfig
 
@@ -114,7 +113,7 @@ def _debian_base(name: str, program: Path) -> Image:
 
 def upstream(name: str, config: StackConfig) -> str:
     """The published image that an image of origin ``registry`` stands on."""
-    image = VERSIONS[config.airflow.version].upstream_image if name == "airflow" else UPSTREAM[name]
+    image = config.airflow.release.upstream_image if name == "airflow" else UPSTREAM[name]
     return f"{config.target.registry}/{image}" if config.target.registry else image
 
 

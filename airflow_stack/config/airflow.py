@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from airflow_stack.config.types import Email, Line, Section, Username
+from airflow_stack.releases import DEFAULT, RELEASES, Release
 
 OptionValue = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 
-# Set by the stack, which can't run with another value: where it is set instead.
-ESSENTIAL_OPTIONS: dict[tuple[str, str], str] = {
-    ("core", "executor"): "set airflow.executor",
-    ("core", "fernet_key"): "set the secret fernet_key",
-    ("core", "internal_api_secret_key"): "set the secret internal_api_secret_key",
-    ("core", "load_examples"): "set airflow.load_examples",
-    ("core", "dags_folder"): "dags is shared from the project directory: set target.project_dir",
-    ("core", "plugins_folder"): "plugins is shared from the project directory: set target.project_dir",
-    ("database", "sql_alchemy_conn"): "set database",
-    ("database", "sql_alchemy_schema"): "set database",
-    ("core", "sql_alchemy_conn"): "set database",
-    ("celery", "broker_url"): "set broker",
-    ("celery", "result_backend"): "set database",
-    ("celery", "celery_config_options"): "the image's own module keeps tasks alive through restarts",
-    ("celery", "worker_concurrency"): "set worker.concurrency",
-    ("celery", "flower_url_prefix"): "set flower.url_prefix",
-    ("celery", "flower_basic_auth"): "set the secret flower_password",
-    ("celery", "flower_port"): "set flower.port",
-    ("celery_broker_transport_options", "visibility_timeout"): "set broker.visibility_timeout",
-    ("triggerer", "default_capacity"): "set triggerer.capacity",
-    ("webserver", "secret_key"): "set the secret webserver_secret_key",
-    ("webserver", "expose_config"): "set airflow.expose_config",
-    ("webserver", "enable_proxy_fix"): "set proxy.proxy_fix",
-    ("webserver", "web_server_port"): "set webserver.port, the port on the host",
-    ("webserver", "workers"): "set webserver.workers",
-    ("scheduler", "enable_health_check"): "the scheduler's probe needs it",
-    ("scheduler", "scheduler_health_check_server_port"): "the scheduler's probe needs it",
-    ("logging", "base_log_folder"): "logs is shared from the project directory: set target.project_dir",
-    ("secrets", "backend"): "set secrets_backend.class_name",
-    ("secrets", "backend_kwargs"): "set the secret secrets_backend_kwargs",
-}
-
-# Options that Airflow and the providers of the image call sensitive, beside the essential ones: their value would show
-# in `docker inspect`. Airflow reads them through KEY_cmd and KEY_secret too.
-SENSITIVE_OPTIONS: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("celery_broker_transport_options", "sentinel_kwargs"),
-        ("core", "dataset_manager_kwargs"),
-        ("database", "sql_alchemy_engine_args"),
-        ("logging", "remote_task_handler_kwargs"),
-        ("sentry", "sentry_dsn"),
-        ("smtp", "smtp_password"),
-    }
-)
+if TYPE_CHECKING:
+    Version = str
+else:
+    Version = Literal[tuple(RELEASES)]
 
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 _VERSION = r"(==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+"
@@ -81,8 +42,8 @@ def _apt_package(value: str) -> str:
 class AirflowConfig(Section):
     """Version, executor and options of Airflow."""
 
-    version: Literal["2.10.2"] = Field(
-        "2.10.2",
+    version: Version = Field(
+        DEFAULT,
         description="Airflow's version. Each has a lock file of its dependencies in images/airflow/requirements.",
     )
     executor: Literal["CeleryExecutor", "LocalExecutor"] = Field(
@@ -115,24 +76,35 @@ class AirflowConfig(Section):
 
     @field_validator("options")
     @classmethod
-    def _options(cls, options: dict[str, dict[str, OptionValue]]) -> dict[str, dict[str, OptionValue]]:
+    def _options(
+        cls, options: dict[str, dict[str, OptionValue]], info: ValidationInfo
+    ) -> dict[str, dict[str, OptionValue]]:
+        release = RELEASES.get(info.data.get("version", ""))
         for section, values in options.items():
             for key in (section, *values):
                 if not _NAME.fullmatch(key):
                     raise ValueError("sections and keys must be lower-case names, as in airflow.cfg")
             for key, value in values.items():
-                _refuse_what_is_not_the_users(section.replace(".", "_"), key)
+                if release:
+                    _refuse_what_is_not_the_users(release, section.replace(".", "_"), key)
                 if isinstance(value, str) and any(ord(char) < 32 and char not in "\n\t" for char in value):
                     raise ValueError(f"{section}.{key} holds control characters")
         return options
 
+    @property
+    def release(self) -> Release:
+        """What this version of Airflow consists of."""
+        return RELEASES[self.version]
 
-def _refuse_what_is_not_the_users(section: str, key: str) -> None:
+
+def _refuse_what_is_not_the_users(release: Release, section: str, key: str) -> None:
     """``section`` with _ for a dot, as in the variable's name: two ways to write one option are one option."""
     base = re.sub(r"_(cmd|secret)$", "", key)
-    if instead := ESSENTIAL_OPTIONS.get((section, key)) or ESSENTIAL_OPTIONS.get((section, base)):
+    essential = release.essential
+    if instead := essential.get((section, key)) or essential.get((section, base)):
         raise ValueError(f"{section}.{key} belongs to the stack; {instead}")
-    if (section, key) in SENSITIVE_OPTIONS:
+    # Airflow reads them through KEY_cmd and KEY_secret too.
+    if (section, key) in release.sensitive:
         raise ValueError(
             f"{section}.{key} can hold a secret, which would show in `docker inspect`; set {key}_cmd, a command that"
             f" prints it, or {key}_secret, its name in the secrets backend"

@@ -272,6 +272,13 @@ class StackConfig(Section):
             ports[port] = key
         return self
 
+    def at(self, key: str) -> Any:
+        """What this key holds, as in ``worker.count``; None where there is none of this name."""
+        found: Any = self
+        for name in key.split("."):
+            found = found.get(name) if isinstance(found, Mapping) else getattr(found, name, None)
+        return found
+
     @property
     def on_aws(self) -> bool:
         """Whether the stack runs on AWS."""

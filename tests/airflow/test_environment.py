@@ -8,7 +8,9 @@ import pytest
 
 from airflow_stack.airflow import describe
 from airflow_stack.config import ConfigError, StackConfig, parse
-from airflow_stack.config.airflow import ESSENTIAL_OPTIONS, SENSITIVE_OPTIONS
+from airflow_stack.releases import DEFAULT, RELEASES
+
+ESSENTIAL_OPTIONS, SENSITIVE_OPTIONS = RELEASES[DEFAULT].essential, RELEASES[DEFAULT].sensitive
 
 # Options that reach Airflow by a variable of the image's: what is under Airflow's own name guards the user's.
 HANDED_ON = {"AIRFLOW__METRICS__STAT_NAME_HANDLER": "AIRFLOW_STACK_STAT_NAME_HANDLER"}

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import Role, describe
-from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.backends.aws.container_definitions import LONGEST_STOP, START_PERIOD
 from airflow_stack.backends.aws.environment import roles as roles_on_aws
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.images import PROJECT_FOLDERS, image, project_image
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.diff.reasons import ROLE
+from airflow_stack.releases import DEFAULT, RELEASES
 from backends.aws.recorded import config as config_on_aws
 from backends.aws.whole import containers, deploy
 from backends.recorder import PROGRAM, machine
@@ -118,7 +118,7 @@ def test_a_role_listens_on_the_same_port(local: dict[str, Role], aws: dict[str, 
 
 def test_every_role_that_airflow_has_is_on_both() -> None:
     """Flower is the one that AWS has not: SQS has no events for it to show."""
-    known = set(VERSIONS["2.10.2"].roles)
+    known = {role.name for role in RELEASES[DEFAULT].roles}
     on_aws = roles_on_aws(describe(config_on_aws())).keys() - {"one-off"}
     on_this_machine = {role.name for role in describe(StackConfig.model_validate({"flower": {"enabled": True}})).roles}
     assert on_this_machine == known
@@ -155,9 +155,9 @@ def test_the_projects_folders_are_the_same(tmp_path: Path) -> None:
 
 def test_each_explained_difference_is_of_a_role() -> None:
     """The table names fields that there are, each with a reason."""
-    fields = Role.__dataclass_fields__.keys() | {"start_period"}
+    fields = Role.__dataclass_fields__.keys() | {"start_period", "cpu_shares", "port", "one_shot"}
     assert ROLE.keys() <= fields
     assert all(ROLE.values())
     compared = {"name", "command", "secrets", "probe", "environment", "port"}
-    decided_by_the_roles = {"one_shot", "runs_tasks"}
+    decided_by_the_roles = {"spec", "one_shot", "runs_tasks"}
     assert fields == ROLE.keys() | compared | decided_by_the_roles

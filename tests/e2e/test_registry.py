@@ -11,13 +11,13 @@ import pytest
 import requests
 import yaml
 
-from airflow_stack.airflow.versions import VERSIONS
 from airflow_stack.backends.images import UPSTREAM
+from airflow_stack.releases import DEFAULT, RELEASES
 from e2e.secrets_in_logs import leaks
 from e2e.session import Session, free_port, poll
 from e2e.stack import Stack, docker
 
-UPSTREAM_BASES = {**UPSTREAM, "airflow": VERSIONS["2.10.2"].upstream_image}
+UPSTREAM_BASES = {**UPSTREAM, "airflow": RELEASES[DEFAULT].upstream_image}
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,10 @@ def roles(deployment: Deployment) -> dict[str, Role]:
     The one-off task is the init role under another name. Its command is harmless, because every run of it says another
     one; its environment is init's, so that the migration and a single command run in the same task.
     """
-    one_off = replace(deployment.init, name=ONE_OFF, command=("airflow", "version"))
+    init = deployment.init
+    # A backfill sends its tasks itself, `tasks test` runs one: users' code.
+    spec = replace(init.spec, broker="sends", tasks="always", writes_task_logs=True)
+    one_off = replace(init, spec=spec, name=ONE_OFF, command=("airflow", "version"), runs_tasks=True)
     return {role.name: role for role in (*deployment.roles, one_off)}
 
 

@@ -35,7 +35,9 @@ def aws_facts(config: StackConfig, deployment: Deployment, image: Image) -> Iter
     yield Fact(Area.IMAGE, "platform", PLATFORMS[target.architecture], keys=("target.architecture",))
     yield Fact(Area.IMAGE, "tag", image.tag, keys=(*CONTENTS, *keys))
     for role, found in containers.items():
-        yield from options(_name(role), {one["name"]: one["value"] for one in found[0]["environment"]})
+        yield from options(
+            config.airflow.release, _name(role), {one["name"]: one["value"] for one in found[0]["environment"]}
+        )
     yield from secrets(
         {_name(role): [one["valueFrom"] for one in found[0]["secrets"]] for role, found in containers.items()}
     )

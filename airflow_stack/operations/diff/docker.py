@@ -32,7 +32,7 @@ def docker_facts(config: StackConfig, deployment: Deployment, plan: Plan, machin
     for role, container in airflow.items():
         # The image's name is compared as an image.
         variables = {name: value for name, value in container.environment.items() if name != "AIRFLOW_STACK_IMAGE"}
-        yield from options(role, variables)
+        yield from options(config.airflow.release, role, variables)
     yield from secrets({role: container.secrets for role, container in airflow.items()})
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from airflow_stack.config import StackConfig
-from airflow_stack.config.airflow import ESSENTIAL_OPTIONS
 from airflow_stack.config.stack import KINDS
+from airflow_stack.releases import Release
 
 
 class Area(StrEnum):
@@ -77,13 +77,13 @@ class Fact:
     """Config keys that it follows from."""
 
 
-def options(role: str, variables: Mapping[str, str]) -> Iterator[Fact]:
+def options(release: Release, role: str, variables: Mapping[str, str]) -> Iterator[Fact]:
     """A role's variables; an Airflow option by the name that airflow.cfg has for it."""
     for variable, value in variables.items():
         found = re.fullmatch(r"AIRFLOW__(.+?)__(.+)", variable)
         name = f"{found[1]}.{found[2]}".lower() if found else variable
         causes = CAUSES.get(name) or CAUSES.get(name.partition(".")[0], ())
-        yield Fact(Area.OPTION, name, value, role, _keys(name) if found else (), causes)
+        yield Fact(Area.OPTION, name, value, role, _keys(release, name) if found else (), causes)
 
 
 def image_contents(config: StackConfig) -> Iterator[Fact]:
@@ -105,7 +105,7 @@ def secrets(readers: Mapping[str, Iterable[str]]) -> Iterator[Fact]:
 def set_keys(config: StackConfig, other: StackConfig, keys: Iterable[str]) -> list[str]:
     """Those of these dotted keys that the stack's file sets to something else than the default and than the other."""
     found = dict.fromkeys(key for key in keys if _is_set(config, key.split(".")))
-    return [key for key in found if _value(config, key) != _value(other, key)]
+    return [key for key in found if config.at(key) != other.at(key)]
 
 
 def _is_set(config: StackConfig, path: list[str]) -> bool:
@@ -126,18 +126,10 @@ def _is_set(config: StackConfig, path: list[str]) -> bool:
     return bool(section != default)
 
 
-def _value(config: StackConfig, key: str) -> Any:
-    """None where this target has no such key."""
-    section: Any = config
-    for name in key.split("."):
-        section = section.get(name) if isinstance(section, Mapping) else getattr(section, name, None)
-    return section
-
-
-def _keys(option: str) -> tuple[str, ...]:
+def _keys(release: Release, option: str) -> tuple[str, ...]:
     """Where an option is set: among the user's own, and for one of the stack's the key that stands for it."""
     section, _, key = option.partition(".")
     base = re.sub(r"_(cmd|secret)$", "", key)
     found = tuple(f"airflow.options.{section}.{one}" for one in (base, f"{base}_cmd", f"{base}_secret"))
-    instead = re.fullmatch(r"set ([a-z_]+\.[a-z_]+)", ESSENTIAL_OPTIONS.get((section, base), ""))
+    instead = re.fullmatch(r"set ([a-z_]+\.[a-z_]+)", release.essential.get((section, base), ""))
     return (*found, instead[1]) if instead else found

@@ -1,0 +1,129 @@
+"""What a release of Airflow is: data that says by what properties its parts differ.
+
+Whoever deploys, watches or draws a role asks for a property, never for its name; what a target makes of it, such as
+the percentages of a rolling update, follows from it there. Where a value comes from config, the property holds the
+config's key, as in ``worker.count``: the same key that an error or an advice names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Option = tuple[str, str]
+"""An Airflow option: its section and its key."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a part has in MiB on the smallest engine, and how it grows."""
+
+    least: int
+    of_spare: float = 0.0
+    """Of what the engine has beyond the least one, for each container of the part."""
+    most: int | None = None
+    """No larger than that, since more is of no use to it. None: tasks use whatever there is."""
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """One part of Airflow, as the release has it, wherever and however it is deployed."""
+
+    name: str
+    command: tuple[str, ...]
+    without: str
+    """What does not work while it is away."""
+    memory: Share
+    """Where config gives it none."""
+    column: int
+    """Where it stands in a picture, in the row of its kind."""
+    when: str = ""
+    """Config key that must hold for it to be there. Empty: always."""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    """Arguments of the command by config key of their value, a list; left out where that is empty."""
+    secrets: tuple[str, ...] = ()
+    """Names of the secret files that it reads, of those that a deployment has."""
+    probed: bool = True
+    """The image has a probe of its name."""
+    one_shot: bool = False
+    """Runs to its end before the others work."""
+
+    options: Mapping[Option, str] = field(default_factory=dict)
+    """Options that it alone reads, with the config key of their value; ``airflow.options`` may not set them."""
+    defaults: Mapping[Option, str] = field(default_factory=dict)
+    """The same, but ``airflow.options`` may set them."""
+    secret_options: Mapping[Option, str] = field(default_factory=dict)
+    """Options that it alone reads, with the name of the secret file that holds the value."""
+
+    serves: Literal["ui", "monitor"] | None = None
+    """What a browser finds at ``port``: Airflow's UI and API, or the monitor of Celery."""
+    port: int | None = None
+    """Port at which it serves."""
+    published: str = ""
+    """Config key of the port of a machine that leads straight to it. Empty: none does."""
+    path: str = ""
+    """Config key of the path at which the proxy serves it. Empty: the root."""
+    log_port: int | None = None
+    """Port at which whoever serves the UI reads the log of what still runs here."""
+
+    database: bool = True
+    """Opens connections to the metadata database."""
+    broker: Literal["sends", "takes", "watches"] | None = None
+    """What it does with the broker. None: it knows of tasks from the database alone."""
+    schedules: bool = False
+    """Decides which task runs next, and so knows how many workers are needed."""
+    tasks: Literal["always", "without_workers"] | None = None
+    """When tasks run in it: users' code, which talks to whatever it talks to and may be cut off by a restart."""
+    writes_task_logs: bool = False
+    elastic: bool = False
+    """Its number follows what there is to do. Of all others there is a fixed number."""
+    overlaps: bool = True
+    """An old one and a new one may run side by side while one replaces the other."""
+    count: str = ""
+    """Config key of how many containers there are on a machine. Empty: one, and there can't be more."""
+    stop_timeout: str = ""
+    """Config key of the seconds in which it ends what it does when it is stopped. Empty: it stops at once."""
+    cpu_shares: int = 0
+    """Weight where CPU is short; 0 is Docker's default, 1024."""
+    job: str = ""
+    """The kind of job whose heartbeat it leaves in the metadata database. Empty: none."""
+
+    @property
+    def section(self) -> str:
+        """Of config, and of config's ``target``, if there is one for it."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One version of Airflow."""
+
+    version: str
+    python: str
+    """Python's minor version in the images."""
+    upstream_image: str
+    """Base of the images of origin ``registry``."""
+    init: RoleSpec
+    """Folders, migration, first user: runs before all others. It alone migrates."""
+    roles: tuple[RoleSpec, ...]
+    """Long-running roles, in the order in which a person would list them."""
+    keys: Mapping[str, Option]
+    """Secrets that are generated for Airflow itself, with the option that reads them."""
+    belongs: Mapping[Option, str]
+    """Options that the stack can't run with another value of, beside those of ``keys`` and of the roles: what to set
+    instead."""
+    sensitive: frozenset[Option]
+    """Options that Airflow and the providers of the image call sensitive, beside those that belong to the stack."""
+
+    @property
+    def lock(self) -> str:
+        """Lock file of the dependencies, below images/airflow/."""
+        return f"requirements/{self.version}.txt"
+
+    @property
+    def essential(self) -> dict[Option, str]:
+        """Every option that ``airflow.options`` may not set, and where it is set instead."""
+        keys = {option: f"set the secret {secret}" for secret, option in self.keys.items()}
+        own = {option: f"set {key}" for role in self.roles for option, key in role.options.items()}
+        return keys | own | dict(self.belongs)
