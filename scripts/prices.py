@@ -111,7 +111,7 @@ def price(client: PricingClient, region: str, key: str) -> float:
 
 
 def _products(client: PricingClient, region: str, where: Wanted) -> Iterator[dict[str, Any]]:
-    values = {"regionCode": region} | where.filters
+    values = {"regionCode": region, **where.filters}
     if where.service == "AWSDataTransfer":
         values["fromRegionCode"] = values.pop("regionCode")
     pages = client.get_paginator("get_products").paginate(

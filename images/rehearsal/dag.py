@@ -22,7 +22,7 @@ ONCE = {
 @dag(
     schedule=None, start_date=pendulum.datetime(2024, 1, 1), default_args={"retries": 0}, is_paused_upon_creation=False
 )
-def rehearsal_twenty():
+def rehearsal_twenty() -> None:
     @task
     def work(number: int) -> str:
         print(f"rehearsal task {number} on {socket.gethostname()}")
@@ -36,7 +36,7 @@ def rehearsal_twenty():
 @dag(
     schedule=None, start_date=pendulum.datetime(2024, 1, 1), default_args={"retries": 0}, is_paused_upon_creation=False
 )
-def rehearsal_connection():
+def rehearsal_connection() -> None:
     @task
     def read() -> None:
         connection = BaseHook.get_connection("rehearsal")
@@ -48,7 +48,7 @@ def rehearsal_connection():
 @dag(
     schedule=None, start_date=pendulum.datetime(2024, 1, 1), default_args={"retries": 0}, is_paused_upon_creation=False
 )
-def rehearsal_long():
+def rehearsal_long() -> None:
     @task
     def long() -> None:
         time.sleep(20)

@@ -86,7 +86,8 @@ def current_revision(connection: Connection) -> str | None:
 
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def check_not_newer(revision: str | None) -> None:

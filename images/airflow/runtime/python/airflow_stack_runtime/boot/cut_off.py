@@ -9,6 +9,7 @@ log is sent, the message is acknowledged. What does not end for SIGTERM is kille
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -129,8 +130,12 @@ def connect(environment: Mapping[str, str] = os.environ) -> CutOff | None:
     def ready(**_: object) -> None:
         cut_off[:] = [CutOff(timeout, supervisors, tell)]
 
+    def stopping(**_: object) -> None:
+        for one in cut_off:
+            one.begin()
+
     signals.worker_init.connect(ready, weak=False)
-    signals.worker_shutting_down.connect(lambda **_: [one.begin() for one in cut_off], weak=False)
+    signals.worker_shutting_down.connect(stopping, weak=False)
     return None
 
 
@@ -148,7 +153,7 @@ def supervisors() -> dict[int, Callable[[bool], None]]:
     for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             if process.status() != psutil.STATUS_ZOMBIE and is_supervisor(process.cmdline()):
-                found[process.pid] = lambda hard, process=process: _end(process, hard)
+                found[process.pid] = functools.partial(_end, process)
     return found
 
 

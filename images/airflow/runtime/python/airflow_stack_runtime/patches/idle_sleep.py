@@ -34,7 +34,7 @@ class IdleSleep:
         """Return how long the loop may sleep now."""
         if runner is None:
             return self.configured
-        tasks = set()
+        tasks: set[Any] = set()
         for executor in runner.job.executors:
             tasks.update(executor.running, executor.queued_tasks)
         now = time.monotonic()

@@ -49,7 +49,8 @@ def send_again() -> None:
         for task in _not_begun(self, executor, session):
             if _again(task, NOT_BEGUN, min(limit, AT_ONCE), session):
                 executor.event_buffer.pop(task.key)
-        return process(self, executor, session)
+        done: int = process(self, executor, session)
+        return done
 
     SchedulerJobRunner._fail_tasks_stuck_in_queued = send_stuck_again
     SchedulerJobRunner._process_executor_events = process_what_has_begun
