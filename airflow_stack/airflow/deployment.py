@@ -79,6 +79,11 @@ class Deployment:
                 return role
         raise LookupError(f"Airflow {self.version} has no role with {facts}")
 
+    @property
+    def runner(self) -> Role:
+        """What runs tasks."""
+        return next(role for role in self.roles if role.runs_tasks)
+
 
 def describe(config: StackConfig) -> Deployment:
     """The deployment that this config asks for."""

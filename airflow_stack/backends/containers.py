@@ -17,6 +17,7 @@ from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
 from airflow_stack.backends.memory import Limit, limits, own_advice
 from airflow_stack.config import StackConfig
+from airflow_stack.releases import RoleSpec
 
 FOLDERS = ("config", "dags", "logs", "plugins")
 
@@ -56,6 +57,8 @@ class Container:
 
     service: str
     """Short name, the same whatever the prefix."""
+    role: RoleSpec | None = field(default=None, kw_only=True)
+    """What it is of Airflow. None: a server beside it."""
     name: str
     """Name, host name and name inside the stack's networks."""
     image: Image
@@ -77,6 +80,11 @@ class Container:
     read_only: bool = False
     shm_mib: int = 64
     cpu_shares: int = 0
+
+    @property
+    def part(self) -> str:
+        """What it is one of: without its number where there are several."""
+        return self.role.name if self.role else self.service
 
     @property
     def memory_and_swap(self) -> int:
@@ -133,11 +141,12 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
         networks["docker"] = Network(inner, internal=True)
         containers.append(_docker_socket_proxy(config, built["docker-socket-proxy"], name, machine))
     containers.append(_airflow(deployment.init, deployment, config, machine, memory, built["airflow"], name, data))
+    before = (*data, deployment.init.name)
     for role in deployment.roles:
         for index in range(1, role.count + 1):
-            suffix = f"-{index}" if role.name == "worker" else ""
+            suffix = f"-{index}" if role.spec.count else ""
             containers.append(
-                _airflow(role, deployment, config, machine, memory, built["airflow"], name, (*data, "init"), suffix)
+                _airflow(role, deployment, config, machine, memory, built["airflow"], name, before, suffix)
             )
     containers.append(_proxy(config, built["proxy"], name))
     url = f"http://{_host(config.local.bind_address)}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
@@ -200,13 +209,14 @@ def _airflow(
         environment |= {"DOCKER_HOST": f"tcp://{name}docker-socket-proxy:2375"}
     if role.runs_tasks:
         # For the log of a task that is killed for memory. The limit itself is the cgroup's.
-        environment |= {"AIRFLOW_STACK_MEMORY_ADVICE": str(own_advice(config, machine.memory, role.name))}
+        environment |= {"AIRFLOW_STACK_MEMORY_ADVICE": str(own_advice(config, machine.memory, role.spec))}
     if role.one_shot:
         environment |= {"AIRFLOW_STACK_UID": str(machine.uid)}
-    published = {"webserver": config.webserver.port, "flower": config.flower.port}.get(role.name)
+    published = config.at(role.spec.published) if role.spec.published else None
     ports = (PublishedPort(published, role.port),) if published and role.port else ()
     return Container(
         service=f"{role.name}{suffix}",
+        role=role.spec,
         name=f"{name}{role.name}{suffix}",
         image=image,
         memory=memory[role.name].mib,
@@ -290,12 +300,14 @@ def _docker_socket_proxy(config: StackConfig, image: Image, name: str, machine: 
 
 
 def _proxy(config: StackConfig, image: Image, name: str) -> Container:
+    served = {role.serves: role for role in config.airflow.release.roles if role.serves}
+    ui, monitor = served["ui"], served["monitor"]
     environment = {
         "FLOWER_ENABLED": "1" if config.flower.enabled else "0",
         "FLOWER_PREFIX": config.flower.url_prefix,
-        "FLOWER_UPSTREAM": f"{name}flower:5555",
+        "FLOWER_UPSTREAM": f"{name}{monitor.name}:{monitor.port}",
         "PUBLIC_SCHEME": "http",
-        "WEBSERVER_UPSTREAM": f"{name}webserver:8080",
+        "WEBSERVER_UPSTREAM": f"{name}{ui.name}:{ui.port}",
     }
     return Container(
         service="proxy",
@@ -305,5 +317,5 @@ def _proxy(config: StackConfig, image: Image, name: str) -> Container:
         environment=environment,
         ports=(PublishedPort(config.proxy.port, 8000),),
         probe=Probe(("CMD", "probe"), timeout=5, start_period=10),
-        depends_on=("webserver",),
+        depends_on=(ui.name,),
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from airflow_stack.airflow import there
 from airflow_stack.airflow.advice import Advice
 from airflow_stack.config import StackConfig
 from airflow_stack.config.airflow import AirflowConfig
+from airflow_stack.config.services import WorkerConfig
+from airflow_stack.releases import Release, RoleSpec, Share
 
 LEAST_ENGINE = 4096
 """What a stack needs at least, and what limits follow from while nobody knows what the engine has."""
@@ -15,30 +18,14 @@ LEAST_ENGINE = 4096
 STEP = 64
 """Limits are multiples of it: finer ones help nobody."""
 
-INIT = 512
+SERVERS = {"postgres": Share(384, 0.06, 2048), "redis": Share(128)}
+"""Servers beside Airflow's roles whose limit is the engine's matter where config says none."""
 
 
-@dataclass(frozen=True)
-class Share:
-    """What a part has on the smallest engine, and how it grows."""
-
-    least: int
-    of_spare: float = 0.0
-    """Of what the engine has beyond the least one, for each container of the part."""
-    most: int | None = None
-    """No larger than that, since more is of no use to it. None: tasks use whatever there is."""
-
-
-SHARES = {
-    "worker": Share(768, 0.21),
-    "scheduler": Share(768, 0.06, 4096),
-    "postgres": Share(384, 0.06, 2048),
-    "webserver": Share(768, 0.03, 1536),
-    "triggerer": Share(384, 0.03, 1536),
-    "redis": Share(128),
-}
-"""Parts whose limit is the engine's matter where config says none, by service. With two workers they take 0.6 of what
-the engine has beyond the least one: the rest is the page cache's, DockerOperator's containers', and other people's."""
+def shares(release: Release) -> dict[str, Share]:
+    """By service. With two workers they take 0.6 of what the engine has beyond the least one: the rest is the page
+    cache's, DockerOperator's containers', and other people's."""
+    return {role.name: role.memory for role in release.roles} | SERVERS
 
 
 @dataclass(frozen=True)
@@ -50,8 +37,6 @@ class Limit:
     mib: int
     count: int = 1
     """Containers of the part that run for long."""
-    given: bool = False
-    """Config says it."""
 
 
 def limits(config: StackConfig, engine: int) -> dict[str, Limit]:
@@ -61,8 +46,10 @@ def limits(config: StackConfig, engine: int) -> dict[str, Limit]:
     the least of the rest is more already.
     """
     given = _given(config)
-    counts = {name: config.worker.count if name == "worker" else 1 for name in given}
-    least = {name: value if value is not None else SHARES[name].least for name, value in given.items()}
+    known = shares(config.airflow.release)
+    counts = {spec.name: config.at(spec.count) for spec in there(config) if spec.count}
+    counts = {name: counts.get(name, 1) for name in given}
+    least = {name: value if value is not None else known[name].least for name, value in given.items()}
     taken = sum(mib * counts[name] for name, mib in least.items())
     grown = {name: _by(config, name, max(0, engine - LEAST_ENGINE)) for name, value in given.items() if value is None}
     # As much of the growth as there is room for: all of it, unless config gives much, or has many workers. So a change
@@ -71,12 +58,14 @@ def limits(config: StackConfig, engine: int) -> dict[str, Limit]:
     part = min(1.0, max(0, engine - taken) / wanted) if wanted else 0.0
     found = {
         name: Limit(
-            _key(name), least[name] + int((grown.get(name, least[name]) - least[name]) * part) // STEP * STEP,
-            counts[name], value is not None and name in SHARES,
+            _key(config, name),
+            least[name] + int((grown.get(name, least[name]) - least[name]) * part) // STEP * STEP,
+            counts[name],
         )
-        for name, value in given.items()
-    }  # fmt: skip
-    return found | {"init": Limit("", INIT, 0)}
+        for name in given
+    }
+    init = config.airflow.release.init
+    return found | {init.name: Limit("", init.memory.least, 0)}
 
 
 def total(limits: Mapping[str, Limit]) -> int:
@@ -91,39 +80,34 @@ def rounded(mib: int) -> int:
 
 def _by(config: StackConfig, name: str, spare: int) -> int:
     """What one of the part's containers has where there is room for all."""
-    share = SHARES[name]
+    release = config.airflow.release
+    share = shares(release)[name]
     mib = share.least + int(spare * share.of_spare)
     if share.most is not None:
         mib = min(mib, share.most)
-    if name == "scheduler" and not config.celery:  # tasks run beside it: what workers had is its own
-        mib += 2 * int(spare * SHARES["worker"].of_spare)
+    if (spec := release.role(name)) and spec.tasks == "without_workers" and not config.celery:
+        # Tasks run beside it: what workers had is its own.
+        mib += 2 * int(spare * sum(role.memory.of_spare for role in release.roles if role.elastic))
     return mib // STEP * STEP
 
 
 def _given(config: StackConfig) -> dict[str, int | None]:
     """What there is, by service, with what config says of it. None: nothing."""
-    found: dict[str, int | None] = {
-        "webserver": config.webserver.memory,
-        "scheduler": config.scheduler.memory,
-        "triggerer": config.triggerer.memory,
-        "proxy": config.proxy.memory,
-    }
+    found: dict[str, int | None] = {spec.name: config.at(f"{spec.section}.memory") for spec in there(config)}
+    found["proxy"] = config.proxy.memory
     if config.database.kind == "container":
         found["postgres"] = config.database.memory
-    if config.celery:
-        found["worker"] = config.worker.memory
-        if config.broker.kind == "container":
-            found["redis"] = config.broker.memory
+    if config.celery and config.broker.kind == "container":
+        found["redis"] = config.broker.memory
     if config.docker_socket_proxy.enabled:
         found["docker-socket-proxy"] = config.docker_socket_proxy.memory
-    if config.flower.enabled:
-        found["flower"] = config.flower.memory
     return found
 
 
-def _key(service: str) -> str:
+def _key(config: StackConfig, service: str) -> str:
+    """Empty for a role that has no section of its own."""
     section = {"postgres": "database", "redis": "broker"}.get(service, service.replace("-", "_"))
-    return f"{section}.memory"
+    return f"{section}.memory" if section in type(config).model_fields else ""
 
 
 def advice(config: StackConfig, limits: Mapping[str, Limit], engine: int, service: str) -> Advice:
@@ -131,30 +115,30 @@ def advice(config: StackConfig, limits: Mapping[str, Limit], engine: int, servic
 
     Nobody knows how much a killed process would have taken: twice as much is what can be said.
     """
-    limit = limits[service]
+    limit, spec = limits[service], config.airflow.release.role(service)
     room = limit.mib + max(0, engine - total(limits)) // max(1, limit.count)
     more = min(2 * limit.mib, room) // STEP * STEP
-    slots = config.worker.concurrency if service == "worker" else 1
-    fewer = f"lower airflow-stack:worker.concurrency (now {slots})" if slots > 1 else ""
-    if more >= 1.25 * limit.mib:
+    slots = config.at(spec.slots) if spec and spec.slots else 1
+    fewer = f"lower airflow-stack:{spec.slots} (now {slots})" if spec and slots > 1 else ""
+    if limit.key and more >= 1.25 * limit.mib:
         return Advice({limit.key: limit.mib}, {limit.key: more}, fewer)
-    if slots > 1:
-        key = "worker.concurrency"
-        return Advice({key: slots}, {key: slots // 2}, "give Docker more memory")
-    if limit.count > 1:
-        both = {"worker.count": limit.count, limit.key: limit.mib}
+    if spec and slots > 1:
+        return Advice({spec.slots: slots}, {spec.slots: slots // 2}, "give Docker more memory")
+    if spec and spec.count and limit.count > 1:
+        both = {spec.count: limit.count, limit.key: limit.mib}
         halved = limit.count // 2
         each = (limit.mib * limit.count + max(0, engine - total(limits))) // halved // STEP * STEP
-        return Advice(both, {"worker.count": halved, limit.key: min(2 * limit.mib, each)}, "give Docker more memory")
+        return Advice(both, {spec.count: halved, limit.key: min(2 * limit.mib, each)}, "give Docker more memory")
     return Advice({}, {}, f"give Docker more memory: this engine's {engine} MiB are taken")
 
 
-def own_advice(config: StackConfig, engine: int, service: str) -> Advice:
-    """For the service's own environment: by its own keys, since a change of any other must not replace it."""
-    # Queues ask for options that are no matter here.
-    changed = {"count": min(config.worker.count, 2), "queues": [], "other_queues": []}
-    worker = config.worker.model_copy(update=changed)
-    own = StackConfig(worker=worker)
-    if not config.celery:
-        own = StackConfig(scheduler=config.scheduler, airflow=AirflowConfig(executor="LocalExecutor"))
-    return advice(own, limits(own, engine), engine, service)
+def own_advice(config: StackConfig, engine: int, spec: RoleSpec) -> Advice:
+    """For the role's own environment: by its own keys, since a change of any other must not replace it."""
+    section = config.at(spec.section)
+    if isinstance(section, WorkerConfig):
+        # Queues ask for options that are no matter here.
+        changed = {"count": min(section.count, 2), "queues": [], "other_queues": []}
+        section = section.model_copy(update=changed)
+    airflow = AirflowConfig(version=config.airflow.version, executor=config.airflow.executor)
+    own = StackConfig.model_validate({"airflow": airflow} | ({spec.section: section} if section else {}))
+    return advice(own, limits(own, engine), engine, spec.name)

@@ -8,23 +8,26 @@ from typing import Annotated
 import typer
 
 from airflow_stack.cli.app import HERE, Directory, Stack, app, say
+from airflow_stack.releases import DEFAULT, RELEASES
 
 # All that a stack may have: a completion must not ask Docker or AWS.
-ROLES = (
-    "docker-socket-proxy", "flower", "init", "one-off", "postgres", "proxy", "redis", "scheduler", "triggerer",
-    "webserver", "worker",
-)  # fmt: skip
+SERVERS = ("docker-socket-proxy", "one-off", "postgres", "proxy", "redis")
 # Options of the command that follows are that command's, --help too.
 COMMAND_FOLLOWS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 INTERRUPTED = 130
 
 
+# A shell without a name is where one looks at DAGs.
+SHELL = next(role.name for role in RELEASES[DEFAULT].roles if role.parses)
+
+
 def _roles(incomplete: str) -> list[str]:
-    return [role for role in ROLES if role.startswith(incomplete)]
+    roles = {role.name for release in RELEASES.values() for role in (release.init, *release.roles)}
+    return sorted(role for role in roles.union(SERVERS) if role.startswith(incomplete))
 
 
 def _counts(incomplete: str) -> list[str]:
-    return [f"{role}=" for role in ROLES if f"{role}=".startswith(incomplete)]
+    return [f"{role}=" for role in _roles(incomplete.partition("=")[0]) if f"{role}=".startswith(incomplete)]
 
 
 @app.command()
@@ -91,7 +94,7 @@ def logs(
 @app.command(context_settings=COMMAND_FOLLOWS)
 def shell(
     stack: Stack,
-    role: Annotated[str, typer.Argument(help="Whose container.", autocompletion=_roles)] = "scheduler",
+    role: Annotated[str, typer.Argument(help="Whose container.", autocompletion=_roles)] = SHELL,
     command: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND...]", help="Default: a shell.")] = None,
     cwd: Directory = HERE,
 ) -> None:

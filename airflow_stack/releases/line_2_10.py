@@ -59,6 +59,7 @@ SCHEDULER = RoleSpec(
     # Two would write the DAGs of two images in turn: runs would be created that the new workers can't run. Tasks go on
     # without a scheduler for the minute that its replacement takes.
     overlaps=False,
+    parses=True,
     job="SchedulerJob",
 )
 
@@ -90,6 +91,7 @@ WORKER = RoleSpec(
     tasks="always",
     writes_task_logs=True,
     elastic=True,
+    slots="worker.concurrency",
     count="worker.count",
     stop_timeout="worker.stop_timeout",
 )

@@ -76,12 +76,16 @@ class RoleSpec:
     tasks: Literal["always", "without_workers"] | None = None
     """When tasks run in it: users' code, which talks to whatever it talks to and may be cut off by a restart."""
     writes_task_logs: bool = False
+    parses: bool = False
+    """Imports the DAG files."""
     elastic: bool = False
     """Its number follows what there is to do. Of all others there is a fixed number."""
     overlaps: bool = True
     """An old one and a new one may run side by side while one replaces the other."""
     count: str = ""
     """Config key of how many containers there are on a machine. Empty: one, and there can't be more."""
+    slots: str = ""
+    """Config key of the tasks that each runs at a time."""
     stop_timeout: str = ""
     """Config key of the seconds in which it ends what it does when it is stopped. Empty: it stops at once."""
     cpu_shares: int = 0
@@ -115,6 +119,10 @@ class Release:
     instead."""
     sensitive: frozenset[Option]
     """Options that Airflow and the providers of the image call sensitive, beside those that belong to the stack."""
+
+    def role(self, name: str) -> RoleSpec | None:
+        """The role of this name."""
+        return next((role for role in (self.init, *self.roles) if role.name == name), None)
 
     @property
     def lock(self) -> str:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
-from airflow_stack.backends.memory import SHARES, advice, limits, own_advice, total
+from airflow_stack.backends.memory import advice, limits, own_advice, shares, total
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.preflight import MEMORY_SHARE
+from airflow_stack.releases import DEFAULT, RELEASES
 from backends.recorder import machine
 
 # By what the engine has: worker (of two), scheduler, webserver, triggerer, postgres.
@@ -26,6 +27,7 @@ TABLE = {
     24_576: (5056, 1984, 1344, 960, 1600),
     65_536: (13_632, 4096, 1536, 1536, 2048),
 }
+SHARES = shares(RELEASES[DEFAULT])
 PARTS = ("worker", "scheduler", "webserver", "triggerer", "postgres")
 
 memory = st.none() | st.integers(32, 8192)
@@ -57,7 +59,7 @@ def test_limits_never_take_more_than_the_engine_has(raw: dict[str, Any], engine:
     least = total(limits(config(raw), 0))
     assert total(found) <= max(least, engine)
     for name, limit in found.items():
-        if not limit.given and name in SHARES:
+        if name in SHARES and config(raw).at(limit.key) is None:
             assert limit.mib >= SHARES[name].least
 
 
@@ -165,4 +167,4 @@ def test_advice_does_not_depend_on_other_options() -> None:
     config = StackConfig.model_validate(
         {"worker": {"queues": ["gpu"]}, "airflow": {"options": {"operators": {"default_queue": "gpu"}}}}
     )
-    assert "worker.memory" in str(own_advice(config, 16_384, "worker"))
+    assert "worker.memory" in str(own_advice(config, 16_384, RELEASES[DEFAULT].roles[3]))

@@ -158,6 +158,11 @@ class AwsTarget(Section):
         "", description="The stack's target.name again, for delete_data: what it deletes is gone.", examples=["airflow"]
     )
 
+    def size(self, section: str) -> TaskSize:
+        """Of a role's tasks; the default one of a role that has no section of its own."""
+        found = getattr(self, section, None)
+        return found if isinstance(found, TaskSize) else ServiceConfig()
+
     @field_validator("tags")
     @classmethod
     def _tags(cls, tags: dict[str, str]) -> dict[str, str]:

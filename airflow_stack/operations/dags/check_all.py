@@ -38,5 +38,5 @@ def check(
 
         names = find(directory, stack).ask(["dags-names"])
     say(f"importing the DAGs of {tried.folders['dags']} in {tried.image.tag}")
-    found = answer(tried, "dags-check", {"known": names}, entries, tried.scheduler_memory, network=False)
+    found = answer(tried, "dags-check", {"known": names}, entries, tried.import_memory, network=False)
     return report(stack, tried.image.tag, found, tried.folders, slow, strict=strict)

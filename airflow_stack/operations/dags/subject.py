@@ -46,7 +46,7 @@ class Subject:
     """Names of the secret files that Airflow's configuration refers to."""
     folders: dict[str, Path]
     """Of the project, by name; those that are there."""
-    scheduler_memory: int
+    import_memory: int
     """Limits in MiB: of what imports DAGs, and of what runs tasks."""
     task_memory: int
 
@@ -65,20 +65,20 @@ def subject(directory: Path, stack: str, say: Say) -> Subject:
     if not image_build.exists(built.tag):
         say(f"image: {built.tag}")
         image_build.build(built, program, say)
-    roles = {role.name: role for role in describe(config).roles}
-    scheduler, worker = roles["scheduler"], roles.get("worker", roles["scheduler"])
+    deployment = describe(config)
+    parser, runner = deployment.one(parses=True), deployment.runner
     return Subject(
-        stack, program, built, user, _environment(environment), scheduler.secrets, folders,
-        _memory(config, program, stack, scheduler), _memory(config, program, stack, worker),
+        stack, program, built, user, _environment(environment), parser.secrets, folders,
+        _memory(config, program, stack, parser), _memory(config, program, stack, runner),
     )  # fmt: skip
 
 
 def _local(config: StackConfig, program: Path, stack: str, say: Say) -> tuple[Path, Image, str, dict[str, str]]:
-    """As the scheduler's container."""
+    """As the container that imports DAGs."""
     origin.settle(config, program, say)
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
-    container = next(each for each in planned.containers if each.service == "scheduler")
+    container = next(each for each in planned.containers if each.role and each.role.parses)
     return machine.project, container.image, container.user, container.environment
 
 
@@ -91,8 +91,9 @@ def _aws(config: StackConfig, program: Path, say: Say) -> tuple[Path, Image, str
     project = (program / Path(target.project_dir).expanduser()).resolve()
     of = target.image_origin if target.image_origin == "debian" else origin.recorded(config, program, say)
     built = image("airflow", config, program, of)
-    scheduler = next(role for role in describe(config).roles if role.name == "scheduler")
-    environment = describe(config).environment | scheduler.environment | {"AWS_DEFAULT_REGION": target.region}
+    deployment = describe(config)
+    own = deployment.one(parses=True).environment
+    environment = deployment.environment | own | {"AWS_DEFAULT_REGION": target.region}
     return project, built, f"{AIRFLOW_UID}:0", environment
 
 
@@ -104,5 +105,5 @@ def _environment(environment: dict[str, str]) -> dict[str, str]:
 
 def _memory(config: StackConfig, program: Path, stack: str, role: Role) -> int:
     if config.on_aws:
-        return int(getattr(config.aws, role.name).memory)
+        return config.aws.size(role.spec.section).memory
     return limits(config, Machine.of(config, program, stack).memory)[role.name].mib

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from airflow_stack.airflow import Deployment
@@ -12,12 +11,20 @@ from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.diff.facts import CONTENTS, Area, Fact, image_contents, options, secrets
 
+# Where a server beside Airflow's roles is switched on, and what one follows from; a role has its own key.
+SWITCHES = {"docker-socket-proxy": "docker_socket_proxy.enabled"}
+CAUSES = {
+    "celery": ("airflow.executor",),
+    "postgres": ("database.kind",),
+    "redis": ("broker.kind", "airflow.executor"),
+}
+
 
 def docker_facts(config: StackConfig, deployment: Deployment, plan: Plan, machine: Machine) -> Iterator[Fact]:
     """Everything that a comparison is about."""
     services: dict[str, list[Container]] = {}
     for container in plan.containers:
-        services.setdefault(re.sub(r"^worker-[0-9]+$", "worker", container.service), []).append(container)
+        services.setdefault(container.part, []).append(container)
     yield from _place(config)
     for service, containers in services.items():
         yield from _service(service, containers)
@@ -52,16 +59,15 @@ def _place(config: StackConfig) -> Iterator[Fact]:
 
 def _service(service: str, containers: list[Container]) -> Iterator[Fact]:
     one = containers[0]
-    enabled = f"{service.replace('-', '_')}.enabled" if service in ("flower", "docker-socket-proxy") else ""
-    causes = {"postgres": ("database.kind",), "redis": ("broker.kind", "airflow.executor"),
-              "worker": ("airflow.executor",)}  # fmt: skip
-    yield Fact(Area.ROLE, service, "there", keys=(enabled,) if enabled else (), causes=causes.get(service, ()))
+    switch = one.role.when if one.role else SWITCHES.get(service, "")
+    keys = (switch,) if "." in switch else ()
+    yield Fact(Area.ROLE, service, "there", keys=keys, causes=CAUSES.get(switch if one.role else service, ()))
     section = {"postgres": "database", "redis": "broker"}.get(service, service.replace("-", "_"))
     yield Fact(Area.ROLE, "command", " ".join(one.command), service)
     yield Fact(Area.SIZE, "memory", f"{one.memory} MiB", service, (f"{section}.memory",))
     yield Fact(Area.SIZE, "CPU", "shared with the others", service)
     if not one.one_shot:
-        keys = ("worker.count",) if service == "worker" else ()
+        keys = (one.role.count,) if one.role and one.role.count else ()
         yield Fact(Area.SIZE, "count", str(len(containers)), service, keys)
     yield Fact(Area.SIZE, "stop timeout", f"{one.stop_timeout} s", service)
     if one.probe:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
+from airflow_stack.airflow import there
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.doctor.finding import Finding, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.network import skew
@@ -102,20 +103,17 @@ def _database(database: Facts, stack: str) -> Iterator[Finding]:
 
 
 def _heartbeats(jobs: list[Facts], config: StackConfig, stack: str) -> Iterator[Finding]:
-    for kind, role, cost in (
-        ("SchedulerJob", "scheduler", "no task is started"),
-        ("TriggererJob", "triggerer", "deferred tasks wait for ever"),
-    ):
-        ages = [job["age"] for job in jobs if job["type"] == kind]
-        what, mend = f"Heartbeat of the {role}", f"airflow-stack restart -s {stack} {role}"
+    for role in (role for role in there(config) if role.job):
+        ages = [job["age"] for job in jobs if job["type"] == role.job]
+        what, mend = f"Heartbeat of the {role.name}", f"airflow-stack restart -s {stack} {role.name}"
         alive = [age for age in ages if age <= OLD]
         if alive:
             more = f", {len(alive)} of them" if len(alive) > 1 else ""
             yield ok(what, f"{min(alive):.0f} s ago{more}")
-        elif config.on_aws and getattr(config.aws, role).schedule is not None:
+        elif config.on_aws and config.at(f"target.{role.section}.schedule") is not None:
             yield ok(what, "none lately; by its schedule it does not always run")
         else:
-            yield missing(what, f"{min(ages):.0f} s ago" if ages else "none is registered", cost, mend)
+            yield missing(what, f"{min(ages):.0f} s ago" if ages else "none is registered", role.without, mend)
 
 
 def _broker(broker: Facts, stack: str) -> Iterator[Finding]:

@@ -24,7 +24,7 @@ def looks(stack: AwsStack, *, deep: bool) -> list[Look]:
     services = Services(stack.name, stack.config, stack.known)
     data = Data(stack.name, stack.config, stack.known)
     asked: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
-        ("Roles", lambda: judge(stack.status(), stack.name)),
+        ("Roles", lambda: judge(stack.status(), stack.config.airflow.release, stack.name)),
         ("Deployments", services.deployments),
         ("Stopped tasks", services.stopped_tasks),
         ("Memory", services.memory),

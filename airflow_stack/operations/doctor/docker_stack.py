@@ -10,6 +10,7 @@ from typing import Any
 
 from docker.models.containers import Container
 
+from airflow_stack.airflow import describe
 from airflow_stack.backends.machine import Machine
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.doctor import airflow_facts
@@ -31,9 +32,15 @@ RESTARTS = 3
 
 def looks(stack: DockerStack) -> list[Look]:
     """What to look at, in the report's order."""
-    title = f"Stack {stack.name}"
+    title, release = f"Stack {stack.name}", stack.config.airflow.release
     return [
-        Look(title, "Roles", lambda: judge(stack.status(), stack.name), LIMIT, State.MISSING),
+        Look(
+            title,
+            "Roles",
+            lambda: judge(stack.status(), release, stack.name),
+            LIMIT,
+            State.MISSING,
+        ),
         Look(title, "Airflow", lambda: _facts(stack), LIMIT, State.MISSING),
         Look(title, "Memory", lambda: _memory(_found(stack), stack), LIMIT),
         Look(title, "Restarts", lambda: _restarts(_found(stack), stack), LIMIT),
@@ -64,7 +71,7 @@ def _memory(found: Sequence[Container], stack: DockerStack) -> Iterator[Finding]
         yield warning(f"Memory of {containers.service(one)}", f"{share:.0%} of its limit", cost, mend)
     with ThreadPoolExecutor(max_workers=max(1, len(running))) as pool:
         kills = list(zip(running, pool.map(_killed, running), strict=True))
-    tasks = "worker" if stack.config.celery else "scheduler"
+    tasks = describe(stack.config).runner.name
     for one, count in kills:
         if count and containers.role(one) != tasks:  # a killed task is told with its name
             seen = f"{count} of its processes were killed for memory since it started"

@@ -6,14 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from airflow_stack.operations.doctor.finding import Finding, missing, ok
 from airflow_stack.operations.running import RoleStatus
+from airflow_stack.releases import Release
 
+# What does not work while a server beside Airflow's roles is away.
 COSTS = {
-    "scheduler": "no task is started",
-    "worker": "queued tasks wait",
-    "triggerer": "deferred tasks wait",
-    "webserver": "neither UI nor API answers",
     "proxy": "neither UI nor API is reached",
-    "flower": "Celery can't be watched; all else goes on",
     "postgres": "nothing is scheduled, and nothing runs",
     "redis": "no task reaches a worker",
     "database": "nothing is scheduled, and nothing runs",
@@ -27,18 +24,19 @@ SERVERS = ("postgres", "redis", "proxy", "docker-socket-proxy")
 """Roles beside Airflow's on a machine, which are not scaled."""
 
 
-def judge(status: Sequence[RoleStatus], stack: str) -> Iterator[Finding]:
+def judge(status: Sequence[RoleStatus], release: Release, stack: str) -> Iterator[Finding]:
     """One line for those that are well, one for each that is not."""
     well = [one for one in status if one.good]
     if well:
         number = sum(one.healthy for one in well)
         yield ok("Roles", f"healthy: {', '.join(one.role for one in well)} ({number} in all)")
+    costs = COSTS | {role.name: role.without for role in release.roles}
     for one in status:
         if not one.good:
             seen = f"{one.healthy} of {one.desired} healthy"
             yield missing(
                 one.role.capitalize(), f"{seen}: {one.detail}" if one.detail else seen,
-                COSTS.get(one.role, "its part of the stack does not work"),
+                costs.get(one.role, "its part of the stack does not work"),
                 _mend(one, stack),
             )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from airflow_stack.backends.containers import FOLDERS, Container, Plan
@@ -21,23 +20,14 @@ from airflow_stack.operations.graph.topology import (
     topology,
 )
 
-# Tier and column of each service; a worker has the number of all workers taken off.
+# Tier and column of each server beside Airflow's roles.
 PLACES = {
     "proxy": (1, 1),
-    "webserver": (2, 1),
-    "flower": (2, 2),
-    "init": (3, 0),
-    "scheduler": (3, 1),
-    "triggerer": (3, 2),
-    "worker": (3, 3),
     "postgres": (4, 1),
     "redis": (4, 2),
     "docker-socket-proxy": (4, 4),
 }
 KINDS = {"proxy": Kind.ENTRY, "postgres": Kind.DATA, "redis": Kind.DATA, "docker-socket-proxy": Kind.PLATFORM}
-
-# Who talks to the broker; the others only have its address in their configuration.
-BROKER_USERS = ("scheduler", "worker", "flower")
 
 
 def docker_topology(config: StackConfig, plan: Plan, stack: str) -> Topology:
@@ -50,10 +40,8 @@ class _Picture:
         self._config, self._plan, self._stack = config, plan, stack
         self._services: dict[str, list[Container]] = {}
         for container in plan.containers:
-            self._services.setdefault(_node(container.service), []).append(container)
-        self._airflow = {
-            service: found[0] for service, found in self._services.items() if found[0].image.name == "airflow"
-        }
+            self._services.setdefault(container.part, []).append(container)
+        self._airflow = {service: found[0] for service, found in self._services.items() if found[0].role}
 
     def topology(self) -> Topology:
         prefix = self._config.local.prefix
@@ -87,7 +75,7 @@ class _Picture:
         yield Node("secrets", "Secret files", Kind.SECRET, 5, 0, (*listed(secrets), "mounted read-only"), "machine")
         for key, volume in self._plan.volumes.items():
             users = [service for service, found in self._services.items() if _mounts(found[0], key)]
-            column = PLACES[users[0]][1]
+            column = _place(self._services[users[0]][0])[1]
             kept = "outlives the stack" if self._plan.keep_data else "goes with the stack"
             yield Node(_id(key), key, Kind.STORE, 5, column, (f"volume {volume}", kept), "machine")
         where = self._config.local.project_dir
@@ -119,11 +107,11 @@ class _Picture:
             details.append(_image(one))
         each = "each " if len(containers) > 1 else ""
         details.append(f"{each}{one.memory} MiB")
-        if service == "worker":
-            details.append(f"{each}{self._config.worker.concurrency} tasks at a time")
+        if one.role and one.role.slots:
+            details.append(f"{each}{self._config.at(one.role.slots)} tasks at a time")
         if one.one_shot:
             details.append("runs once, before the others")
-        tier, column = PLACES[service]
+        tier, column = _place(one)
         title = f"{service} {TIMES} {len(containers)}" if len(containers) > 1 else service
         return Node(
             _id(service),
@@ -142,16 +130,17 @@ class _Picture:
         for service, containers in services.items():
             for port in containers[0].ports:
                 yield Edge("user", _id(service), plan.url if service == "proxy" else f"port {port.host}")
-        for upstream in ("webserver", "flower"):
-            if upstream in services:
-                path = self._config.flower.url_prefix if upstream == "flower" else "/"
-                yield Edge("proxy", _id(upstream), path)
+        for service, container in self._airflow.items():
+            if container.role and container.role.serves:
+                path = self._config.at(container.role.path) if container.role.path else "/"
+                yield Edge("proxy", _id(service), path)
         yield from self._order()
         database = "postgres" if "postgres" in services else "database"
         yield from self._shared("sql_alchemy_conn", database, "SQL")
         if self._config.celery:
             broker = "redis" if "redis" in services else "broker"
-            for service in BROKER_USERS:
+            # The others only have its address in their configuration.
+            for service in [name for name, one in self._airflow.items() if one.role and one.role.broker]:
                 yield Edge(_id(service), broker, "Celery")
         yield from self._from([name for name, one in self._airflow.items() if one.secrets], "secrets", "reads")
         for service, containers in services.items():
@@ -184,9 +173,10 @@ class _Picture:
         return from_all("airflow", map(_id, services), target, label, members)
 
 
-def _node(service: str) -> str:
-    """All workers are one node."""
-    return re.sub(r"^worker-[0-9]+$", "worker", service)
+def _place(container: Container) -> tuple[int, int]:
+    """Tier and column."""
+    role = container.role
+    return (2 if role.serves else 3, role.column) if role else PLACES[container.service]
 
 
 def _id(name: str) -> str:

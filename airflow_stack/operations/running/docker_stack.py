@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from docker.errors import DockerException, NotFound
 from docker.models.containers import Container
 
-from airflow_stack.airflow import describe
+from airflow_stack.airflow import Deployment, Role, describe
 from airflow_stack.airflow.advice import Advice
 from airflow_stack.backends import memory
 from airflow_stack.backends.containers import Plan, plan
@@ -45,9 +46,7 @@ from airflow_stack.operations.running.interface import (
     known_role,
 )
 from airflow_stack.operations.running.troubles import troubles
-
-# Where a command runs: who has the least to lose by a neighbour comes last.
-HOSTS = ("scheduler", "worker", "triggerer", "webserver")
+from airflow_stack.releases import RoleSpec
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ class DockerStack:
 
     def kills(self, facts: Mapping[str, Any]) -> tuple[Kill, ...]:
         """Of the tasks that `facts` tells to have been killed for memory, those whose cause is still there."""
-        role = "worker" if self.config.celery else "scheduler"
+        role = self._deployment.runner.name
         found = self.limits[role]
         return kills.of_facts(facts, found.mib, self.config.worker.concurrency, self.advice(role))
 
@@ -156,7 +155,7 @@ class DockerStack:
                 f"{role} can't be scaled: there is one of it in a stack of this machine.\n"
                 f"Roles that can: {', '.join(self._airflow_roles)}"
             )
-        if role != "worker" and count > 1:
+        if not self._spec(role).count and count > 1:
             raise OperationError(
                 f"{role} can be 0 or 1 on this machine, and not {count}: its name and its port are one container's.\n"
                 "Nothing was changed."
@@ -167,7 +166,8 @@ class DockerStack:
         with self._watched([one for one in self._of(role)[count:] if containers.is_running(one)], say):
             docker_scale.scale(self.config, self.program, self.name, role, count, say)
         if role in docker_scale.scaled(self.program, self.name):
-            lasting = f"; airflow-stack:worker.count: {count} makes it last" if role == "worker" and count else ""
+            key = self._spec(role).count
+            lasting = f"; airflow-stack:{key}: {count} makes it last" if key and count else ""
             say(f"until the next `airflow-stack up -s {self.name}`, which brings back what the config says{lasting}")
 
     def restart(self, role: str, say: Say) -> None:
@@ -175,7 +175,7 @@ class DockerStack:
         running = [one for one in self._of(role) if containers.is_running(one)]
         if not running:
             start = f"airflow-stack scale -s {self.name} {role}=1"
-            again = "it runs to its end at each `up`" if role == "init" else start
+            again = "it runs to its end at each `up`" if role == self._deployment.init.name else start
             raise OperationError(f"no container of {role} runs that could be restarted: {again}")
         for container in running:
             say(f"restarting {containers.service(container)}")
@@ -203,7 +203,7 @@ class DockerStack:
 
     def stop_tasks(self, say: Say) -> None:
         """Stop what runs tasks, where it has some, ahead of the rest, which can then be asked who was cut off."""
-        runners = {role.name for role in describe(self.config).roles if role.runs_tasks}
+        runners = {role.name for role in self._deployment.roles if role.runs_tasks}
         running = [one for one in self._containers() if containers.role(one) in runners and containers.is_running(one)]
         if running and self._at_work(running):
             with self._watched(running, say):
@@ -225,9 +225,16 @@ class DockerStack:
     def _of(self, role: str) -> list[Container]:
         return [one for one in self._containers() if containers.role(one) == role]
 
+    @cached_property
+    def _deployment(self) -> Deployment:
+        return describe(self.config)
+
+    def _spec(self, role: str) -> RoleSpec:
+        return self._deployment.one(name=role).spec
+
     @property
     def _airflow_roles(self) -> tuple[str, ...]:
-        return tuple(role.name for role in describe(self.config).roles)
+        return tuple(role.name for role in self._deployment.roles)
 
     def _is_airflow(self, container: Container) -> bool:
         return containers.role(container) in self._airflow_roles
@@ -235,22 +242,27 @@ class DockerStack:
     def _execute(self, command: Sequence[str], stdin: bytes, out: Sink, err: Sink) -> int:
         """In a container that runs; where Airflow is stopped, in one of its own."""
         running = [container for container in self._containers() if containers.is_running(container)]
-        for role in HOSTS:
+        for role in sorted(self._deployment.roles, key=_prefers):
             for container in running:
-                if containers.role(container) == role:
+                if containers.role(container) == role.name and role.spec.serves != "monitor":
                     return docker_exec.execute(container, command, stdin, out, err)
         return docker_run.run(self._template(), self.config, command, stdin, out, err)
 
     def _template(self) -> Container:
         """What a container of its own is a copy of: one that reaches what tasks reach."""
         found = self._containers()
-        for role in ("worker", "scheduler"):
+        for role in (self._deployment.runner, self._deployment.one(schedules=True)):
             for container in found:
-                if containers.role(container) == role:
+                if containers.role(container) == role.name:
                     return container
         raise OperationError(
             f"stack {self.name!r} has neither a worker nor a scheduler.\nBring it up: airflow-stack up -s {self.name}"
         )
+
+
+def _prefers(role: Role) -> tuple[bool, ...]:
+    """Where a command runs: who has the least to lose by a neighbour comes last."""
+    return (not role.spec.schedules, role.spec.tasks != "always", role.spec.serves is not None)
 
 
 def namesakes(config: StackConfig, program: Path, stack: str) -> str:

@@ -17,7 +17,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """Requests to the container, which is played and finds nothing."""
     requests: list[Any] = []
     image = SimpleNamespace(tag="image:tag")
-    tried = SimpleNamespace(image=image, folders={"dags": tmp_path}, scheduler_memory=1024)
+    tried = SimpleNamespace(image=image, folders={"dags": tmp_path}, import_memory=1024)
 
     def answer(_: Any, program: str, request: Any, *__: Any, network: bool) -> dict[str, Any]:
         requests.append((program, request, network))

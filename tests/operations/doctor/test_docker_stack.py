@@ -18,6 +18,7 @@ from airflow_stack.operations.doctor.finding import Finding, State
 from airflow_stack.operations.doctor.roles import judge
 from airflow_stack.operations.running import RoleStatus
 from airflow_stack.operations.running.docker_stack import DockerStack
+from airflow_stack.releases import DEFAULT, RELEASES
 
 from .conftest import one
 
@@ -116,6 +117,7 @@ def test_roles() -> None:
                 RoleStatus("worker", 3, 3, 2, "2.10.2", None),
                 RoleStatus("webserver", 1, 1, 1, "2.10.2", None),
             ],
+            RELEASES[DEFAULT],
             "local",
         )
     )
@@ -130,11 +132,11 @@ def test_roles() -> None:
 
 def test_servers_of_aws() -> None:
     """Rule: RDS and SQS are neither restarted nor scaled by us."""
-    (found,) = judge([RoleStatus("database", 1, 0, 0, "postgres 16", None, "it is gone")], "prod")
+    (found,) = judge([RoleStatus("database", 1, 0, 0, "postgres 16", None, "it is gone")], RELEASES[DEFAULT], "prod")
     assert found.mend == "pulumi up --refresh --stack prod"
 
 
 def test_servers_of_this_machine() -> None:
     """Rule: they can't be scaled; what brings a stopped one back is the stack's own start."""
-    (found,) = judge([RoleStatus("redis", 1, 0, 0, "7.2", None, "exited with code 0")], "local")
+    (found,) = judge([RoleStatus("redis", 1, 0, 0, "7.2", None, "exited with code 0")], RELEASES[DEFAULT], "local")
     assert (found.cost, found.mend) == ("no task reaches a worker", "airflow-stack up -s local")

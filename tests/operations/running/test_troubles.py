@@ -11,6 +11,7 @@ from airflow_stack.operations.doctor.roles import judge
 from airflow_stack.operations.running import docker_containers
 from airflow_stack.operations.running.interface import RoleStatus
 from airflow_stack.operations.running.troubles import troubles
+from airflow_stack.releases import DEFAULT, RELEASES
 
 TRACE = b"""INFO - starting
 Traceback (most recent call last):
@@ -65,5 +66,7 @@ def test_the_exception_that_it_ended_with_is_shown() -> None:
 
 def test_no_advice_to_start_what_ends_again_and_again() -> None:
     """Rule: a scheduler that crashes is not helped by `scale scheduler=1`; its log says why."""
-    (found,) = judge([RoleStatus("scheduler", 1, 0, 0, "1", None, "ends again and again", crashes=True)], "local")
+    (found,) = judge(
+        [RoleStatus("scheduler", 1, 0, 0, "1", None, "ends again and again", crashes=True)], RELEASES[DEFAULT], "local"
+    )
     assert found.mend == "airflow-stack logs -s local scheduler"

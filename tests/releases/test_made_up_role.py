@@ -1,0 +1,140 @@
+"""A role is one entry: one that is made up in the registry appears wherever roles do, and nothing else knows of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from backends.recorder import PROGRAM
+from operations.diff.test_diff import stack
+from operations.graph.variants import docker_plan
+from operations.running.test_docker import Fake
+
+from airflow_stack.airflow import describe
+from airflow_stack.backends.compose import compose
+from airflow_stack.backends.containers import plan
+from airflow_stack.backends.machine import Machine
+from airflow_stack.cli.operate import _counts, _roles
+from airflow_stack.config import StackConfig
+from airflow_stack.operations.diff import diff
+from airflow_stack.operations.doctor.roles import judge
+from airflow_stack.operations.graph.docker import docker_topology
+from airflow_stack.operations.running import docker_containers, docker_status
+from airflow_stack.operations.running.docker_stack import DockerStack
+from airflow_stack.operations.running.interface import RoleStatus
+from airflow_stack.releases import DEFAULT, RELEASES, RoleSpec, Share
+
+MADE_UP = RoleSpec(
+    "dag-counter",
+    ("airflow", "dag-counter"),
+    without="nobody counts the DAGs",
+    memory=Share(320, 0.01, 640),
+    column=4,
+    secrets=("sql_alchemy_conn", "fernet_key"),
+    defaults={("core", "parallelism"): "task_slots"},
+    port=8801,
+    log_port=8795,
+    broker="sends",
+    writes_task_logs=True,
+    overlaps=False,
+    job="DagCounterJob",
+)
+NAME = MADE_UP.name
+
+
+@pytest.fixture(autouse=True)
+def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One entry more."""
+    release = RELEASES[DEFAULT]
+    monkeypatch.setitem(RELEASES, DEFAULT, replace(release, roles=(*release.roles, MADE_UP)))
+
+
+def test_it_is_described() -> None:
+    """Rule: command, secrets, environment and probe follow from the entry."""
+    role = describe(StackConfig()).one(name=NAME)
+    assert role.command == ("airflow", "dag-counter")
+    assert role.secrets == ("sql_alchemy_conn", "fernet_key")
+    assert role.environment == {"AIRFLOW__CORE__PARALLELISM": "8"}
+    assert role.probe is not None
+    assert role.probe.test[-1] == NAME
+
+
+def test_it_is_a_container_of_this_machine() -> None:
+    """Rule: the plan, and so Pulumi and the Compose file, has it with the limit that the entry says."""
+    _, planned = docker_plan({})
+    (container,) = [one for one in planned.containers if one.service == NAME]
+    assert (container.name, container.memory, container.secrets) == (
+        "af-dag-counter", 320, ("sql_alchemy_conn", "fernet_key"),
+    )  # fmt: skip
+    machine = Machine(PROGRAM, PROGRAM, PROGRAM / "nowhere", 1000, 999, "registry")
+    service = compose(planned, machine, "local")["services"]["af-dag-counter"]
+    assert service["command"] == ["airflow", "dag-counter"]
+    assert service["mem_limit"] == "320m"
+
+
+def test_it_grows_with_the_engine() -> None:
+    """Rule: a role without a section of config has its memory by its entry."""
+    config = StackConfig()
+    machine = Machine(PROGRAM, PROGRAM, PROGRAM / "nowhere", 1000, 999, "registry", memory=16_384)
+    (container,) = [one for one in plan(config, describe(config), machine).containers if one.service == NAME]
+    assert 320 < container.memory <= 640
+
+
+def test_it_is_in_the_picture_of_this_machine() -> None:
+    """Rule: a node, with an edge to what the entry says that it talks to."""
+    drawn = docker_topology(*docker_plan({}), "local")
+    (node,) = [one for one in drawn.nodes if one.id == "dag_counter"]
+    assert (node.tier, node.column, node.group) == (3, 4, "airflow")
+    ends = {(edge.source, edge.target) for edge in drawn.edges if "dag_counter" in (edge.source, edge.target)}
+    assert ("dag_counter", "redis") in ends
+
+
+def test_it_is_compared(tmp_path: Path) -> None:
+    """Rule: two stacks are compared by it; of another executor it reads another option."""
+    (tmp_path / "images").symlink_to(PROGRAM / "images")
+    stack(tmp_path, "left", {})
+    stack(tmp_path, "right", {"worker": {"concurrency": 7}})
+    found = [one for one in diff(tmp_path, "left", "right").differences if one.name == "core.parallelism"]
+    assert NAME in str(found)
+
+
+def test_its_status_is_shown() -> None:
+    """Rule: desired as the plan has it, and called missing where it is not there, with what that costs."""
+    _, planned = docker_plan({})
+    found: list[Any] = [Fake(NAME)]
+    by_role = {one.role: one for one in docker_status.status(found, planned, {})}
+    assert (by_role[NAME].desired, by_role[NAME].healthy) == (1, 1)
+    (finding,) = judge([RoleStatus(NAME, 1, 0, 0, "1", None)], RELEASES[DEFAULT], "local")
+    assert finding.cost == "nobody counts the DAGs"
+
+
+def test_its_logs_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Rule: `logs` takes its name, and reads its container alone."""
+    config, planned = docker_plan({})
+    running = DockerStack("local", tmp_path, config, planned)
+    monkeypatch.setattr(docker_containers, "find", lambda *_, **__: [Fake("scheduler"), Fake(NAME)])
+    read: list[str] = []
+    monkeypatch.setattr(
+        "airflow_stack.operations.running.docker_logs.past",
+        lambda found, *_: iter(read.append(docker_containers.role(one)) for one in found),
+    )
+    list(running.logs([NAME], None, 10, follow=False))
+    assert read == [NAME]
+
+
+def test_it_is_one_container(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: what has no key for its count is one of its kind, and `scale` says so."""
+    config, planned = docker_plan({})
+    running = DockerStack("local", tmp_path, config, planned)
+    monkeypatch.setattr(docker_containers, "find", lambda *_, **__: [Fake(NAME)])
+    running.check_scale(NAME, 0)
+    with pytest.raises(Exception, match="can be 0 or 1"):
+        running.check_scale(NAME, 2)
+
+
+def test_a_shell_completes_it() -> None:
+    """Rule: every role of every release, without asking Docker or AWS."""
+    assert _roles("dag-") == [NAME]
+    assert _counts("dag-") == [f"{NAME}="]
