@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.plan import aws_plan
+from airflow_stack.backends.aws.plan.network import OwnVpc
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.aws.endpoints import interface_endpoints
-from airflow_stack.config.aws.network import OwnNetwork
 from airflow_stack.config.aws.services import Capacity, TaskSize
 from airflow_stack.cost import assumptions as assume
 from airflow_stack.cost.hours import HOURS_PER_MONTH, share
@@ -133,32 +132,28 @@ class _Month:
         yield self._item("Load balancer", "hours", HOURS_PER_MONTH, "h", "alb.hour")
         yield self._item("Load balancer", "capacity units", HOURS_PER_MONTH * assume.LCU, "LCU-h", "alb.lcu")
         yield self._item(
-            "Load balancer", "public IPv4 addresses", HOURS_PER_MONTH * self._zones, "address-h", "vpc.address"
+            "Load balancer",
+            "public IPv4 addresses",
+            HOURS_PER_MONTH * self._plan.network.zones,
+            "address-h",
+            "vpc.address",
         )
 
-    @property
-    def _zones(self) -> int:
-        network = self._target.network
-        return len(network.zones) if isinstance(network, OwnNetwork) else len(network.public_subnet_ids)
-
     def _network(self) -> Iterator[Item]:
+        network = self._plan.network
         task_hours = sum(self._hours.values())
-        egress = self._target.egress
         gb = assume.EGRESS_GB_PER_TASK_HOUR * task_hours + assume.EGRESS_GB_PER_TASK * self._load.tasks
-        own = isinstance(self._target.network, OwnNetwork)
-        if egress == "public_ip":
+        if network.public_ip:
             yield self._item("Network", "public IPv4 addresses of tasks", task_hours, "address-h", "vpc.address")
-        elif egress == "vpc_endpoints":
-            hours = len(interface_endpoints(self._config)) * self._zones * HOURS_PER_MONTH
+        if network.endpoints:
+            hours = len(network.endpoints) * network.zones * HOURS_PER_MONTH
             yield self._item("Network", "interface endpoints", hours, "endpoint-h", "vpc.endpoint.hour")
             yield self._item("Network", "endpoints' data", gb, "GB", "vpc.endpoint.gb")
-        elif own:
-            gateways = self._zones if egress == "nat_per_zone" else 1
-            yield self._item("Network", "NAT gateways", gateways * HOURS_PER_MONTH, "h", "vpc.nat.hour")
+        if isinstance(network.vpc, OwnVpc) and network.vpc.nat_zones:
+            hours = len(network.vpc.nat_zones) * HOURS_PER_MONTH
+            yield self._item("Network", "NAT gateways", hours, "h", "vpc.nat.hour")
             yield self._item("Network", "NAT gateways' data", gb, "GB", "vpc.nat.gb")
-            yield self._item(
-                "Network", "NAT gateways' addresses", gateways * HOURS_PER_MONTH, "address-h", "vpc.address"
-            )
+            yield self._item("Network", "NAT gateways' addresses", hours, "address-h", "vpc.address")
         yield self._item("Network", "data out to the internet", assume.UI_GB, "GB", "transfer.out")
         yield self._item("Network", "data between zones", gb * assume.OTHER_ZONE, "GB", "transfer.zones")
 

@@ -5,45 +5,14 @@ There are no VPC flow logs: CloudWatch charges for every GB of them, and nothing
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import ec2, vpc
 
-from airflow_stack.config import StackConfig
-from airflow_stack.config.aws.endpoints import interface_endpoints
-from airflow_stack.config.aws.network import ExistingNetwork, OwnNetwork
+from airflow_stack.backends.aws.plan.network import ExistingVpc, NetworkPlan, OwnVpc
 
 ANYWHERE = "0.0.0.0/0"
-# The VPC is cut into as many blocks as the most zones need, so that another zone moves no subnet that is there.
-MOST_ZONES = 4
-
-
-@dataclass(frozen=True)
-class Zone:
-    """An availability zone by its letter, and the CIDRs of its two subnets."""
-
-    letter: str
-    public: str
-    private: str
-
-
-def subnets(cidr: str, zones: Sequence[str]) -> list[Zone]:
-    """The subnets of these zones: eighths of the VPC, the public ones in its first half.
-
-    A zone's blocks follow from its place in the list: a letter added at the end changes no other zone. ValueError for
-    more than four zones.
-    """
-    if len(zones) > MOST_ZONES:
-        raise ValueError(f"{len(zones)} zones: at most {MOST_ZONES} have room")
-    blocks = [str(block) for block in ipaddress.IPv4Network(cidr).subnets(new_prefix=_prefix(cidr))]
-    return [Zone(letter, blocks[place], blocks[MOST_ZONES + place]) for place, letter in enumerate(zones)]
-
-
-def _prefix(cidr: str) -> int:
-    return ipaddress.IPv4Network(cidr).prefixlen + (2 * MOST_ZONES - 1).bit_length()
 
 
 def after(value: pulumi.Output[str], resources: Sequence[pulumi.Resource]) -> pulumi.Output[str]:
@@ -70,27 +39,28 @@ class Network(pulumi.ComponentResource):
     cidr_block: pulumi.Output[str] | None
     """Of the VPC; None for an existing one, whose addresses config does not name."""
 
-    def __init__(self, name: str, config: StackConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, prefix: str, region: str, plan: NetworkPlan, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
         super().__init__("airflow-stack:aws:Network", name, None, opts)
-        self._name, self._prefix = name, config.aws.name
+        self._name, self._prefix, self._region = name, prefix, region
         self._child = pulumi.ResourceOptions(parent=self)
-        self.assign_public_ip = config.aws.egress == "public_ip"
-        if isinstance(config.aws.network, ExistingNetwork):
-            self._existing(config.aws.network)
+        self.assign_public_ip = plan.public_ip
+        if isinstance(plan.vpc, ExistingVpc):
+            self._existing(plan.vpc)
         else:
-            self._own(config, config.aws.network)
+            self._own(plan, plan.vpc)
         self.register_outputs({})
 
-    def _existing(self, network: ExistingNetwork) -> None:
+    def _existing(self, network: ExistingVpc) -> None:
         """Only names what its owner has made: nothing is added to it but security groups."""
         self.vpc_id = pulumi.Output.from_input(network.vpc_id)
         self.cidr_block = None
-        self.public_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in network.public_subnet_ids]
-        self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in network.private_subnet_ids]
+        self.public_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in network.public]
+        self.private_subnet_ids = [pulumi.Output.from_input(subnet) for subnet in network.private]
         self.task_subnet_ids = self.public_subnet_ids if self.assign_public_ip else self.private_subnet_ids
 
-    def _own(self, config: StackConfig, network: OwnNetwork) -> None:
-        region, egress = config.aws.region, config.aws.egress
+    def _own(self, plan: NetworkPlan, network: OwnVpc) -> None:
         cloud = ec2.Vpc(
             f"{self._name}-vpc",
             cidr_block=network.cidr,
@@ -110,9 +80,8 @@ class Network(pulumi.ComponentResource):
             tags=self._tags("unused"),
             opts=self._child,
         )
-        zones = subnets(network.cidr, network.zones)
-        public = {zone.letter: self._subnet("public", zone.letter, zone.public, region) for zone in zones}
-        private = {zone.letter: self._subnet("private", zone.letter, zone.private, region) for zone in zones}
+        public = {zone.letter: self._subnet("public", zone.letter, zone.public) for zone in network.zones}
+        private = {zone.letter: self._subnet("private", zone.letter, zone.private) for zone in network.zones}
 
         gateway = ec2.InternetGateway(
             f"{self._name}-internet", vpc_id=cloud.id, tags=self._tags("internet"), opts=self._child
@@ -137,29 +106,27 @@ class Network(pulumi.ComponentResource):
         }
         self.public_subnet_ids = [after(subnet.id, public_routes[letter]) for letter, subnet in public.items()]
         self.private_subnet_ids = [after(subnet.id, private_routes[letter]) for letter, subnet in private.items()]
-        shared: list[pulumi.Resource] = [self._s3(region, [public_table, *private_tables.values()])]
-        if egress == "public_ip":
+        shared: list[pulumi.Resource] = [self._s3([public_table, *private_tables.values()])]
+        if plan.public_ip:
             self.task_subnet_ids = [after(subnet, shared) for subnet in self.public_subnet_ids]
             return
-        if egress == "vpc_endpoints":
-            shared += self._endpoints(config, cloud, list(private.values()))
-        else:
-            first = next(iter(public))
-            sources = public if egress == "nat_per_zone" else [first]
-            gateways = {letter: self._nat(letter, public[letter], public_routes[letter]) for letter in sources}
+        if plan.endpoints:
+            shared += self._endpoints(plan.endpoints, cloud, list(private.values()))
+        gateways = {letter: self._nat(letter, public[letter], public_routes[letter]) for letter in network.nat_zones}
+        if gateways:
+            first = gateways[network.nat_zones[0]]
             for letter, table in private_tables.items():
-                nat = gateways.get(letter, gateways[first])
-                private_routes[letter].append(self._nat_route(letter, table, nat))
+                private_routes[letter].append(self._nat_route(letter, table, gateways.get(letter, first)))
         self.task_subnet_ids = [
             after(subnet.id, [*private_routes[letter], *shared]) for letter, subnet in private.items()
         ]
 
-    def _subnet(self, kind: str, letter: str, block: str, region: str) -> ec2.Subnet:
+    def _subnet(self, kind: str, letter: str, block: str) -> ec2.Subnet:
         return ec2.Subnet(
             f"{self._name}-{kind}-{letter}",
             vpc_id=self.vpc_id,
             cidr_block=block,
-            availability_zone=f"{region}{letter}",
+            availability_zone=f"{self._region}{letter}",
             # A task that is to have a public address asks for it; nothing gets one by standing here.
             map_public_ip_on_launch=False,
             tags=self._tags(f"{kind}-{letter}"),
@@ -176,7 +143,7 @@ class Network(pulumi.ComponentResource):
             f"{self._name}-{kind}-{letter}-routes", subnet_id=subnet.id, route_table_id=table.id, opts=self._child
         )
 
-    def _s3(self, region: str, tables: Sequence[ec2.RouteTable]) -> ec2.VpcEndpoint:
+    def _s3(self, tables: Sequence[ec2.RouteTable]) -> ec2.VpcEndpoint:
         """Free, and it keeps task logs and image layers off a NAT gateway, which charges for each GB.
 
         Its policy is AWS's default: what a task may do with which bucket is the matter of the task's role.
@@ -184,7 +151,7 @@ class Network(pulumi.ComponentResource):
         return ec2.VpcEndpoint(
             f"{self._name}-s3",
             vpc_id=self.vpc_id,
-            service_name=f"com.amazonaws.{region}.s3",
+            service_name=f"com.amazonaws.{self._region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id for table in tables],
             tags=self._tags("s3"),
@@ -216,7 +183,9 @@ class Network(pulumi.ComponentResource):
             opts=self._child,
         )
 
-    def _endpoints(self, config: StackConfig, cloud: ec2.Vpc, private: Sequence[ec2.Subnet]) -> list[pulumi.Resource]:
+    def _endpoints(
+        self, services: Sequence[str], cloud: ec2.Vpc, private: Sequence[ec2.Subnet]
+    ) -> list[pulumi.Resource]:
         group = ec2.SecurityGroup(
             f"{self._name}-endpoints",
             name_prefix=f"{self._prefix}-endpoints-",
@@ -239,7 +208,7 @@ class Network(pulumi.ComponentResource):
             ec2.VpcEndpoint(
                 f"{self._name}-{service.replace('.', '-')}",
                 vpc_id=cloud.id,
-                service_name=f"com.amazonaws.{config.aws.region}.{service}",
+                service_name=f"com.amazonaws.{self._region}.{service}",
                 vpc_endpoint_type="Interface",
                 # The services' usual names then lead here: nothing in a task has to be told.
                 private_dns_enabled=True,
@@ -248,7 +217,7 @@ class Network(pulumi.ComponentResource):
                 tags=self._tags(service),
                 opts=self._child,
             )
-            for service in interface_endpoints(config)
+            for service in services
         ]
         return [rule, *endpoints]
 

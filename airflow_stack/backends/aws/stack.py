@@ -49,7 +49,7 @@ class AwsStack(pulumi.ComponentResource):
         deployment = describe(config)
         plan = aws_plan(config, deployment)
 
-        network = Network(name, config, opts=opts)
+        network = Network(name, plan.name, plan.region, plan.network, opts=opts)
         groups = SecurityGroups(name, config, network, opts=opts)
         registry = Registry(name, config, opts=opts)
         image = PushedImage(

@@ -9,7 +9,8 @@ from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS, roles
 from airflow_stack.backends.aws.logs import SERVICES as LOG_GROUPS
 from airflow_stack.backends.aws.metrics import namespace
-from airflow_stack.backends.aws.network import subnets
+from airflow_stack.backends.aws.plan import aws_plan
+from airflow_stack.backends.aws.plan.network import OwnVpc
 from airflow_stack.backends.aws.policies import LOG_WRITERS
 from airflow_stack.backends.aws.secrets import read_files
 from airflow_stack.backends.aws.security_groups import BROKER_ROLES, LOG_PORTS, WEBSERVER_PORT
@@ -17,8 +18,6 @@ from airflow_stack.backends.aws.services import SERVICES
 from airflow_stack.backends.aws.task_definitions import SIZES
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.aws.endpoints import interface_endpoints
-from airflow_stack.config.aws.network import OwnNetwork
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.operations.graph.topology import (
     TIMES,
@@ -48,7 +47,8 @@ class _Picture:
         self._config, self._target, self._stack = config, config.aws, stack
         self._deployment = deployment
         self._roles = roles(deployment)
-        self._public = self._target.egress == "public_ip"
+        self._plan = aws_plan(config, deployment)
+        self._network = self._plan.network
 
     def topology(self) -> Topology:
         target = self._target
@@ -64,22 +64,19 @@ class _Picture:
     # Boxes
 
     def _groups(self) -> Iterator[Group]:
-        target, network = self._target, self._target.network
+        target, vpc = self._target, self._network.vpc
         yield Group("region", "AWS", (target.region,))
-        if isinstance(network, OwnNetwork):
-            cut = subnets(network.cidr, network.zones)
-            yield Group("vpc", "VPC", (network.cidr, f"zones {', '.join(network.zones)}"), "region")
-            public, private = [zone.public for zone in cut], [zone.private for zone in cut]
+        if isinstance(vpc, OwnVpc):
+            yield Group("vpc", "VPC", (vpc.cidr, f"zones {', '.join(vpc.letters)}"), "region")
         else:
-            yield Group("vpc", "VPC", (network.vpc_id, "which was there"), "region")
-            public, private = network.public_subnet_ids, network.private_subnet_ids
-        yield Group("public", "Public subnets", listed(public), "vpc")
-        yield Group("private", "Private subnets", listed(private), "vpc")
+            yield Group("vpc", "VPC", (vpc.vpc_id, "which was there"), "region")
+        yield Group("public", "Public subnets", listed(vpc.public), "vpc")
+        yield Group("private", "Private subnets", listed(vpc.private), "vpc")
         yield Group(
             "cluster",
             f"ECS cluster {target.name}",
             (f"Fargate, {target.architecture}", f"image airflow {self._deployment.version}"),
-            "public" if self._public else "private",
+            "public" if self._network.public_ip else "private",
         )
 
     def _outside(self) -> Iterator[Node]:
@@ -89,7 +86,7 @@ class _Picture:
         if target.load_balancer.oidc is not None:
             issuer = target.load_balancer.oidc.issuer.removeprefix("https://")
             yield Node("oidc", "OpenID provider", Kind.OUTSIDE, 0, 2, (issuer,))
-        if target.egress != "vpc_endpoints":
+        if self._network.way_out != "vpc_endpoints":
             yield Node("internet", "Internet", Kind.OUTSIDE, 0, 3, ("and AWS's public endpoints",))
         if self._config.database.kind == "external":
             yield Node("database", "External database", Kind.DATA, 6, 1, ("secret database_url",))
@@ -102,14 +99,14 @@ class _Picture:
         if balancer.hosted_zone_id is not None:
             details.append("Route 53, certificate of ACM")
         yield Node("load_balancer", "Load balancer", Kind.ENTRY, 1, 1, tuple(details), "public")
-        network, egress = self._target.network, self._target.egress
-        if egress.startswith("nat") and isinstance(network, OwnNetwork):
-            count = len(network.zones) if egress == "nat_per_zone" else 1
+        vpc = self._network.vpc
+        if isinstance(vpc, OwnVpc) and vpc.nat_zones:
+            count = len(vpc.nat_zones)
             title = f"NAT gateway {TIMES} {count}" if count > 1 else "NAT gateway"
-            where = "one a zone" if count > 1 else f"zone {network.zones[0]}"
+            where = "one a zone" if count > 1 else f"zone {vpc.nat_zones[0]}"
             yield Node("nat", title, Kind.PLATFORM, 1, 3, (where,), "public", many=count > 1)
-        if egress == "vpc_endpoints":
-            services = listed([*interface_endpoints(self._config), "s3"])
+        if self._network.endpoints:
+            services = listed([*self._network.endpoints, "s3"])
             yield Node("endpoints", "VPC endpoints", Kind.PLATFORM, 4, 3, services, "private")
 
     def _tasks(self) -> Iterator[Node]:
@@ -209,14 +206,14 @@ class _Picture:
         yield Edge("firehose", "bucket", "")
 
     def _ways_out(self) -> Iterator[Edge]:
-        egress = self._target.egress
-        if egress == "vpc_endpoints":
+        network = self._network
+        if network.endpoints:
             yield Edge("cluster", "endpoints", "to AWS alone")
-        elif egress.startswith("nat") and isinstance(self._target.network, OwnNetwork):
+        elif isinstance(network.vpc, OwnVpc) and network.vpc.nat_zones:
             yield Edge("cluster", "nat", "out")
             yield Edge("nat", "internet")
         else:
-            yield Edge("cluster", "internet", "out, by public addresses" if self._public else "out")
+            yield Edge("cluster", "internet", "out, by public addresses" if network.public_ip else "out")
 
     def _from(self, found: list[str], target: str, label: str) -> list[Edge]:
         return from_all("cluster", map(_id, found), target, label, self._tasks())

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.config.aws.endpoints import interface_endpoints
+from airflow_stack.backends.aws.plan.endpoints import interface_endpoints
 from backends.aws.whole import deploy, parsed
 
 RUNTIME = Path(__file__).parents[3] / "images/airflow/runtime/python"

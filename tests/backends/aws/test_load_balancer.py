@@ -11,6 +11,7 @@ import pytest
 
 from airflow_stack.backends.aws.load_balancer import LoadBalancer
 from airflow_stack.backends.aws.network import Network
+from airflow_stack.backends.aws.plan.network import network as planned
 from airflow_stack.backends.aws.security_groups import SecurityGroups
 from airflow_stack.config import StackConfig
 from backends.aws.recorded import Recorded, config, record
@@ -44,7 +45,7 @@ EXISTING = {
 
 
 def balancer_of(stack: StackConfig, client_secret: pulumi.Output[str] | None = None) -> LoadBalancer:
-    network = Network("airflow", stack)
+    network = Network("airflow", stack.aws.name, stack.aws.region, planned(stack))
     return LoadBalancer("airflow", stack, network, SecurityGroups("airflow", stack, network), client_secret)
 
 
@@ -130,7 +131,7 @@ def test_a_new_target_group_finds_its_name_free() -> None:
 
 
 def _named(name: str, stack: StackConfig) -> LoadBalancer:
-    network = Network(name, stack)
+    network = Network(name, stack.aws.name, stack.aws.region, planned(stack))
     return LoadBalancer(name, stack, network, SecurityGroups(name, stack, network))
 
 

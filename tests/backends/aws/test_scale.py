@@ -68,7 +68,7 @@ def test_what_is_on_the_page_about_quotas_is_in_the_model() -> None:
     """Addresses and connections of the three sizes."""
     import ipaddress
 
-    from airflow_stack.backends.aws.network import subnets
+    from airflow_stack.backends.aws.plan.network import subnets
 
     default = subnets("10.0.0.0/21", ["a", "b"])[0].public
     assert ipaddress.ip_network(default).num_addresses - 5 == 251

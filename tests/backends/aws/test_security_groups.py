@@ -10,7 +10,9 @@ import pulumi_random as random
 import pytest
 
 from airflow_stack.backends.aws.network import Network
+from airflow_stack.backends.aws.plan.network import network as planned
 from airflow_stack.backends.aws.security_groups import ROLES, SecurityGroups
+from airflow_stack.config import StackConfig
 from backends.aws.recorded import Recorded, config, record
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -63,12 +65,16 @@ STACKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
+def network_of(stack: StackConfig) -> Network:
+    return Network("airflow", stack.aws.name, stack.aws.region, planned(stack))
+
+
 def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
     """The groups of this target, and of each of their ids something that uses it."""
     stack = config(target, **sections)
 
     def build() -> SecurityGroups:
-        groups = SecurityGroups("airflow", stack, Network("airflow", stack))
+        groups = SecurityGroups("airflow", stack, network_of(stack))
         outputs = {"load-balancer": groups.load_balancer_id, **groups.services}
         outputs |= {"database": groups.database_id, "broker": groups.broker_id}
         for key, output in outputs.items():
@@ -277,7 +283,12 @@ def test_everything_is_the_component_s_child() -> None:
 
     def build() -> SecurityGroups:
         outer = pulumi.ComponentResource("test:index:Outer", "outer")
-        return SecurityGroups("airflow", stack, Network("airflow", stack), pulumi.ResourceOptions(parent=outer))
+        return SecurityGroups(
+            "airflow",
+            stack,
+            network_of(stack),
+            pulumi.ResourceOptions(parent=outer),
+        )
 
     recorded = record(build)
     assert {child._name for child in recorded.result._childResources} == {

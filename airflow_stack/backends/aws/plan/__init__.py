@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.plan.alarms import Watching, watching
+from airflow_stack.backends.aws.plan.network import NetworkPlan, network
 from airflow_stack.config import StackConfig
 
 
@@ -20,9 +21,10 @@ class AwsPlan:
     name: str
     """What every name in AWS begins with."""
     region: str
+    network: NetworkPlan
     watching: Watching
 
 
 def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:  # noqa: ARG001
     """Everything that the stack consists of on AWS."""
-    return AwsPlan(name=config.aws.name, region=config.aws.region, watching=watching(config))
+    return AwsPlan(name=config.aws.name, region=config.aws.region, network=network(config), watching=watching(config))

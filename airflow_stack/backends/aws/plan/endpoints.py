@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from airflow_stack.config.stack import StackConfig
+from airflow_stack.config import StackConfig
 
 # ECR hands out images by two, the log driver writes to logs, the publisher of the workers' metric asks ECS how many
 # workers there are and tells CloudWatch (monitoring), and ECS and Airflow read Secrets Manager.
