@@ -133,6 +133,8 @@ def _essential(config: StackConfig) -> Options:
 def _of_the_image(config: StackConfig) -> dict[str, str]:
     """What the image's own modules read, beside Airflow's options."""
     variables: dict[str, str] = {}
+    if off := [name for name, applied in config.airflow.patches.items() if not applied]:
+        variables["AIRFLOW_STACK_PATCHES_OFF"] = ",".join(sorted(off))
     if config.celery:
         variables |= {
             "AIRFLOW_STACK_QUEUES": ",".join(config.worker.queues),

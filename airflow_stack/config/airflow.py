@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 else:
     Version = Literal[tuple(RELEASES)]
 
+# What the image replaces of Airflow, by its name in images/airflow/runtime (patches/registry.py), which tests compare.
+PatchName = Literal[
+    "dag_processes",
+    "forks",
+    "idle_sleep",
+    "inline_triggers",
+    "one_dag",
+    "otel_names",
+    "parsing",
+    "slots",
+    "stale_callbacks",
+    "task_engine",
+    "unserved_queues",
+    "unstarted",
+]
+
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 _VERSION = r"(==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+"
 _REQUIREMENT = re.compile(rf"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[A-Za-z0-9._,-]+\])?({_VERSION}(,{_VERSION})*)?")
@@ -72,6 +88,12 @@ class AirflowConfig(Section):
         default_factory=dict,
         description="Any other Airflow option, by section and key, but those that the stack can't run without.",
         examples=[{"core": {"default_timezone": "Europe/Berlin"}}],
+    )
+    patches: dict[PatchName, bool] = Field(
+        default_factory=dict,
+        description="Parts of Airflow that the image replaces, since no option reaches them: with false Airflow behaves"
+        " there as it was released. docs/performance.md says of each what happens then.",
+        examples=[{"idle_sleep": False}],
     )
 
     @field_validator("options")

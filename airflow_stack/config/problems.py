@@ -19,7 +19,8 @@ from airflow_stack.config.stack import KINDS, LOCAL_TARGET_ONLY, StackConfig
 
 Path = tuple[int | str, ...]
 
-_SCALARS = ("bool", "str", "int", "float", "literal['non-sensitive-only']")
+# Behind a value's path Pydantic names the type that it has tried, and a mapping's wrong key.
+_SCALARS = ("bool", "str", "int", "float", "literal['non-sensitive-only']", "[key]")
 
 _TYPES = {
     "string_type": "text (in quotes where it reads as a number or a date)",

@@ -27,6 +27,7 @@ SAMPLES: dict[str, Any] = {
     "airflow.extra_apt_packages": ["git"],
     "airflow.extra_requirements": ["pandas"],
     "airflow.options": {"email": {"from_email": "a@example.com"}},
+    "airflow.patches": {"slots": False},
     "database.container.name": "another",
     "database.container.superuser": "another",
     "database.container.superuser_database": "another",

@@ -27,6 +27,7 @@ APART = (
     "test_isolation",
     "test_memory",
     "test_dags",
+    "test_patches",
     "test_registry",
     "test_interrupted_up",
     "test_first_start",

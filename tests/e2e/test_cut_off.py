@@ -124,28 +124,3 @@ def test_what_never_began_is_sent_again_and_costs_no_try(composed: Stack) -> Non
 def waiting(stack: Stack) -> int:
     command = 'REDISCLI_AUTH="$(cat /run/secrets/redis_password)" redis-cli LLEN default'
     return int(stack.exec("redis", "sh", "-c", command).split()[-1])
-
-
-# What the patches of the scheduler stand on, as it was read.
-GUARD = """
-import inspect
-from airflow.jobs.scheduler_job_runner import SchedulerJobRunner as S
-from airflow.providers.celery.executors.celery_executor import CeleryExecutor as C
-from airflow.task.task_runner.standard_task_runner import StandardTaskRunner as R
-read = lambda one: inspect.getsource(one)
-assert "cleanup_stuck_queued_tasks" in read(S._fail_tasks_stuck_in_queued)
-assert "_task_queued_timeout" in read(S._fail_tasks_stuck_in_queued)
-assert list(inspect.signature(S._process_executor_events).parameters) == ["self", "executor", "session"]
-assert "ti_queued and not ti_requeued" in read(S._process_executor_events)
-assert "executor.has_task(ti)" in read(S._process_executor_events)
-# Later versions give these slots back themselves: then slots.py goes.
-assert "change_state" not in read(S._find_zombies)
-assert "self.tasks" in read(C.sync) and "self.update_all_task_states()" in read(C.sync)
-assert "reap_process_group(self.process.pid" in read(R.terminate)
-print("as it was read")
-"""
-
-
-def test_the_patches_replace_what_was_read(composed: Stack) -> None:
-    """Rule: an Airflow in which these have changed needs another look at slots.py, unstarted.py and task_runner.py."""
-    assert "as it was read" in composed.exec("scheduler", "python", "-c", GUARD)

@@ -105,7 +105,7 @@ def test_a_dag_run_survives(composed: Stack, run: str, _forty: None) -> None:  #
 STALE = """
 import sys
 from airflow_stack_runtime.patches import stale_callbacks
-stale_callbacks.ignore()
+stale_callbacks.apply()
 from airflow.callbacks.callback_requests import TaskCallbackRequest
 from airflow.dag_processing.processor import DagFileProcessor
 from airflow.models import TaskInstance

@@ -131,23 +131,3 @@ def test_what_imports_a_dag_file_is_killed_before_the_scheduler(place: Stack) ->
     # The init process and its child, which is the scheduler.
     read = "for pid in 1 $(cat /proc/1/task/1/children); do cat /proc/$pid/oom_score_adj; done"
     assert place.exec("scheduler", "sh", "-c", read).split() == ["0", "0"]
-
-
-# The replacements are of what was read: an option of Airflow's, and one function.
-GUARD = """
-import inspect
-from airflow.configuration import conf
-from airflow.dag_processing.processor import DagFileProcessorProcess
-from airflow.task.task_runner import CORE_TASK_RUNNERS
-from airflow.task.task_runner.standard_task_runner import StandardTaskRunner
-assert CORE_TASK_RUNNERS["StandardTaskRunner"].endswith("standard_task_runner.StandardTaskRunner")
-assert conf.get("core", "task_runner") == "airflow_stack_runtime.task_runner.TaskRunner"
-assert list(inspect.signature(StandardTaskRunner.return_code).parameters) == ["self", "timeout"]
-assert isinstance(inspect.getattr_static(DagFileProcessorProcess, "_run_file_processor"), staticmethod)
-assert "target=type(self)._run_file_processor" in inspect.getsource(DagFileProcessorProcess.start)
-"""
-
-
-def test_what_is_replaced_is_what_was_read(place: Stack) -> None:
-    """Rule: a version of Airflow that changes it is seen here, not by a user."""
-    place.exec("scheduler", "python", "-c", GUARD)

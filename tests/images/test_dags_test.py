@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from airflow_stack_runtime.patches import inline_triggers
 from airflow_stack_runtime.verbs import dags_test, throwaway
 from airflow_stack_runtime.verbs.dag_file import Found
 
@@ -28,7 +29,7 @@ def test_a_resumed_task_has_what_it_has_deferred_with(stand_in: Callable[..., Mo
             raise Deferred
 
     ti._run_raw_task = run
-    dags_test.run_task(ti=ti, session=SimpleNamespace(merge=lambda _: None, commit=lambda: None))
+    inline_triggers.run_task(ti=ti, session=SimpleNamespace(merge=lambda _: None, commit=lambda: None))
     assert (ti.calls, ti.next_method, ti.next_kwargs) == (2, "resumed", {"since": 1, "event": "done"})
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from airflow_stack_runtime import queues
+from airflow_stack_runtime.patches import unserved_queues
 
 PYTHON = Path(queues.__file__).parents[1]
 
@@ -65,7 +66,7 @@ def airflow(stand_in: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
 
 def test_the_executor_fails_what_nobody_would_take(airflow: SimpleNamespace) -> None:
     """Rule: with the reason and both keys in the task's log, and nothing in the broker."""
-    queues.refuse_unserved()
+    unserved_queues.apply()
     executor = airflow.executor()
     executor.queue_command(SimpleNamespace(key="good"), [], queue="default")
     executor.queue_command(SimpleNamespace(key="bad"), [], queue="gpu")
@@ -78,7 +79,7 @@ def test_the_executor_fails_what_nobody_would_take(airflow: SimpleNamespace) -> 
 
 def test_a_new_scheduler_adopts_nothing_of_an_unserved_queue(airflow: SimpleNamespace) -> None:
     """Rule: after config has dropped a queue, what was sent to it holds no slot; what is at work goes on."""
-    queues.refuse_unserved()
+    unserved_queues.apply()
     waiting = [
         SimpleNamespace(key="good", queue="default", state="queued"),
         SimpleNamespace(key="bad", queue="gpu", state="queued"),
@@ -92,7 +93,7 @@ def test_a_new_scheduler_adopts_nothing_of_an_unserved_queue(airflow: SimpleName
 def test_any_queue_can_be_allowed(airflow: SimpleNamespace, others: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: somebody else's workers may serve it; * is the switch."""
     monkeypatch.setenv(queues.OTHERS, others)
-    queues.refuse_unserved()
+    unserved_queues.apply()
     airflow.executor().queue_command(SimpleNamespace(key="k"), [], queue="gpu")
     assert airflow.sent == [("k", "gpu")]
 

@@ -39,6 +39,7 @@ SAMPLES: dict[str, Any] = {
     "airflow.extra_apt_packages": ["git"],
     "airflow.extra_requirements": ["pandas"],
     "airflow.options": {"email": {"from_email": "a@example.com"}},
+    "airflow.patches": {"slots": False},
     "broker.elasticache.node_type": "cache.m7g.large",
     "database.external.name": "another",
     "database.external.user": "another",

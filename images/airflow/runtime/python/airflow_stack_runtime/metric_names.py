@@ -3,7 +3,8 @@
 Airflow makes names of metrics from ids, and drops a name that statsd can't have; of a timer, nothing is left then that
 ``with`` could enter, and whoever measures ends: the scheduler by one DAG run, the task before its first line.
 https://github.com/apache/airflow/issues/18010, https://github.com/apache/airflow/issues/8634
-Airflow's option ``metrics.stat_name_handler`` names `handle` below. OpenTelemetry has no such option: see `guard_otel`.
+Airflow's option ``metrics.stat_name_handler`` names `handle` below. OpenTelemetry has no such option:
+`patches/otel_names.py`.
 """
 
 from __future__ import annotations
@@ -12,17 +13,14 @@ import logging
 import os
 import re
 from collections.abc import Callable
-from functools import lru_cache, wraps
+from functools import lru_cache
 from hashlib import blake2b
 from importlib import import_module
-from typing import Any
 
 LIMIT = 240
 """Characters. Airflow allows 250, CloudWatch 255 with ``airflow_`` in front."""
 PART = 60
 """Characters of each part between two dots, where the whole is too long."""
-OTEL_LIMIT = 63
-"""Of OpenTelemetry's names, prefix included, as Airflow counts."""
 OWN_HANDLER = "AIRFLOW_STACK_STAT_NAME_HANDLER"
 """Variable with the user's ``metrics.stat_name_handler``: it is asked first."""
 
@@ -115,37 +113,3 @@ def _influxdb() -> bool:
 @lru_cache(maxsize=16)
 def _say_once(sentence: str) -> None:
     log.error(sentence)
-
-
-def guard_otel() -> None:
-    """Give Airflow's logger of OpenTelemetry valid names, where its own check would raise.
-
-    A replacement of its methods, since no option reaches them, for the versions that were looked at; without
-    ``metrics.otel_on`` nothing is replaced.
-    """
-    import airflow
-    from airflow.configuration import conf
-
-    if not airflow.__version__.startswith(("2.10.", "2.11.")) or not conf.getboolean("metrics", "otel_on"):
-        return
-    from airflow.metrics import otel_logger
-    from airflow.metrics.validators import stat_name_otel_handler
-
-    def safe(prefix: str, name: Any) -> Any:
-        try:
-            stat_name_otel_handler(prefix, name)
-        except Exception:
-            return valid(str(name), OTEL_LIMIT - len(prefix) - 1)
-        return name
-
-    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(method)
-        def call(self: Any, stat: Any = None, *args: Any, **kwargs: Any) -> Any:
-            if kwargs.get("back_compat_name"):
-                kwargs["back_compat_name"] = safe(self.prefix, kwargs["back_compat_name"])
-            return method(self, safe(self.prefix, stat) if stat is not None else None, *args, **kwargs)
-
-        return call
-
-    for name in ("incr", "decr", "gauge", "timing", "timer"):
-        setattr(otel_logger.SafeOtelLogger, name, guarded(getattr(otel_logger.SafeOtelLogger, name)))

@@ -13,7 +13,7 @@ import sys
 from airflow_stack_runtime import migrations
 from airflow_stack_runtime.boot import sqs
 from airflow_stack_runtime.options import OptionError
-from airflow_stack_runtime.patches import forks
+from airflow_stack_runtime.patches import loader
 
 MODULES = {
     "webserver": ("airflow.www.app",),
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
         migrations.retire_jobs(get_hostname())
     except (migrations.DatabaseError, OptionError) as error:
         sys.exit(f"{arguments[0]} does not start: {error}")
-    forks.forget_connections_in_forks()
+    loader.apply("role")
     # What is loaded now stays for ever. Frozen, the collector of a forked child does not write into it, so that the
     # pages stay shared between all processes of the container.
     gc.collect()
@@ -57,25 +57,7 @@ def main(arguments: list[str]) -> None:
 
         webserver.main()
     if arguments[0] == "scheduler":
-        from airflow_stack_runtime import queues
-        from airflow_stack_runtime.patches import (
-            dag_processes,
-            idle_sleep,
-            one_dag,
-            parsing,
-            slots,
-            stale_callbacks,
-            unstarted,
-        )
-
-        idle_sleep.adapt_sleep()
-        slots.give_back()
-        stale_callbacks.ignore()
-        unstarted.send_again()
-        queues.refuse_unserved()
-        one_dag.guard()
-        parsing.guard()
-        dag_processes.make_expendable()
+        loader.apply("scheduler")
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]

@@ -10,9 +10,10 @@ from typing import Any
 
 from airflow.policies import hookimpl
 
-from airflow_stack_runtime import metric_names, queues
+from airflow_stack_runtime import queues
+from airflow_stack_runtime.patches import loader
 
-metric_names.guard_otel()
+loader.apply("process")
 
 
 ID_LIMIT = 242

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-from typing import Any
+
+from airflow_stack_runtime.patches import loader
 
 MODULES = (
     "airflow.api.common.experimental.get_task_instance",
@@ -49,31 +50,7 @@ def prepare() -> None:
     get_listener_manager()
     import_all_models()
     configure_mappers()
-    keep_engine()
+    loader.apply("worker")
     # The collector of a fork would write into each object, and so copy all pages: a frozen one it leaves alone.
     gc.collect()
     gc.freeze()
-
-
-def keep_engine() -> None:
-    """Let all forks of this worker use one engine, with a pool that does not hold connections.
-
-    Each fork of a task makes an engine of its own, twice, with no pool. That throws away the compiled queries that it
-    inherited, and opens a connection for each session. Airflow has no option for it, hence this replacement of
-    ``settings.reconfigure_orm``, for the versions that were looked at.
-    """
-    import airflow
-    from airflow import settings
-
-    from airflow_stack_runtime.patches.pool import LingeringPool
-
-    if not airflow.__version__.startswith(("2.10.", "2.11.")) or not settings.engine:
-        return
-    reconfigure = settings.reconfigure_orm
-    reconfigure(pool_class=LingeringPool)
-
-    def reconfigure_orm(disable_connection_pool: bool = False, pool_class: Any = None) -> None:
-        if pool_class is not None or not disable_connection_pool:
-            reconfigure(disable_connection_pool=disable_connection_pool, pool_class=pool_class)
-
-    settings.reconfigure_orm = reconfigure_orm

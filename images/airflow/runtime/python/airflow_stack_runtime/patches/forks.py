@@ -1,4 +1,4 @@
-"""What a fork of any role must not share with its parent."""
+"""Lets each fork of a role open database connections of its own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 _inherited: list[Any] = []
 
 
-def forget_connections_in_forks() -> None:
-    """Let each fork open database connections of its own.
+def apply() -> None:
+    """Have each fork forget its parent's connections.
 
     A fork inherits the pool with the parent's open connections. Parent and fork then read each other's answers from one
     socket: the scheduler's health server, a fork, made the scheduler wait for ever for an answer that the health server

@@ -44,10 +44,8 @@ class IdleSleep:
         return min(SHORT, self.configured) if moves else self.configured
 
 
-def adapt_sleep() -> None:
-    """Install the descriptor where the attribute is what it was when this was written."""
-    import airflow
+def apply() -> None:
+    """Install the descriptor in the place of the attribute, which each scheduler sets for itself."""
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 
-    if airflow.__version__.startswith(("2.10.", "2.11.")):
-        SchedulerJobRunner._scheduler_idle_sleep_time = IdleSleep()
+    SchedulerJobRunner._scheduler_idle_sleep_time = IdleSleep()

@@ -2,11 +2,10 @@
 
 Code of a DAG's author runs in the scheduler's own process: timetables, weight rules, listeners, mutation hooks of
 plugins. One exception of theirs ends the scheduler, which starts anew and meets the same DAG first. Later versions of
-Airflow go on as well: https://github.com/apache/airflow/pull/62893 with the next run of a DAG, and
-https://github.com/apache/airflow/pull/48427 after a listener.
+Airflow go on as well.
 
 What was passed over is told in the log, in the audit log of the DAG in the UI, and by `doctor` and `status`, which find
-it by EVENT. ``AIRFLOW_STACK_GUARD_SCHEDULER=false`` switches all of it off.
+it by EVENT.
 """
 
 from __future__ import annotations
@@ -18,25 +17,18 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from airflow_stack_runtime.options import is_true
-
 EVENT = "airflow_stack_passed_over"
 """Of the rows in Airflow's table ``log``."""
 AGAIN = 60.0
 """Seconds until a DAG is told of again, and until the next run of one is tried to be created again."""
-VERSIONS = ("2.10.", "2.11.")
 TEXT = 500
 
 log = logging.getLogger(__name__)
 _told: dict[tuple[str, str], float] = {}
 
 
-def guard() -> None:
-    """Install it in this process, the scheduler's, where Airflow is a version that was looked at."""
-    import airflow
-
-    if not airflow.__version__.startswith(VERSIONS) or not is_true("AIRFLOW_STACK_GUARD_SCHEDULER", default=True):
-        return
+def apply() -> None:
+    """Install it in this process, the scheduler's."""
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
     from airflow.models.dagrun import DagRun
 

@@ -1,8 +1,7 @@
 """Keeps one DAG file from stopping the others while it is parsed, and says in the UI what became of it.
 
 Each file is parsed in a process of its own, which Airflow kills after ``core.dag_file_processor_timeout``. Three things
-are left, and are replaced here for the versions that were looked at; ``AIRFLOW_STACK_GUARD_SCHEDULER=false`` switches
-them off:
+are left, and are replaced here:
 
 - A file that signals its process group ends the manager, in whose group it is, again and again: no other file is read.
 - A file whose process is killed, or ends by itself, is told of in a log of the scheduler alone.
@@ -20,9 +19,6 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 
-from airflow_stack_runtime.options import is_true
-
-VERSIONS = ("2.10.", "2.11.")
 ENDED = "ParsingEnded: "
 """What an import error begins with that is none of Python's."""
 REFUSED = "AirflowClusterPolicyViolation: "
@@ -32,12 +28,8 @@ DEATH_OF_PARENT = 1
 log = logging.getLogger(__name__)
 
 
-def guard() -> None:
+def apply() -> None:
     """Install it in the scheduler, of which the parsing processes are forks."""
-    import airflow
-
-    if not airflow.__version__.startswith(VERSIONS) or not is_true("AIRFLOW_STACK_GUARD_SCHEDULER", default=True):
-        return
     from airflow.dag_processing.manager import DagFileProcessorManager
     from airflow.dag_processing.processor import DagFileProcessor, DagFileProcessorProcess
 

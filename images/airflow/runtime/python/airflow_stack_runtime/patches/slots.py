@@ -2,9 +2,8 @@
 
 It takes a task off its books when Celery's result says that the task is over. A worker that was killed writes none:
 the result stays STARTED, and with each such task the scheduler has one slot less, until it restarts. Airflow 2.11 gives
-back those of tasks that miss their heartbeat (https://github.com/apache/airflow/issues/43448); here the metadata
-database decides, which knows of every way in which a task ends: cleared, marked by hand, deleted, too. For the versions
-that were looked at; ``AIRFLOW_STACK_KEEP_DEAD_SLOTS=true`` switches it off.
+back those of tasks that miss their heartbeat; here the metadata database decides, which knows of every way in which a
+task ends: cleared, marked by hand, deleted, too.
 """
 
 from __future__ import annotations
@@ -13,11 +12,6 @@ import logging
 import time
 from collections.abc import Callable, Collection, Hashable, Mapping
 from typing import Any
-
-from airflow_stack_runtime.options import is_true
-
-SWITCH = "AIRFLOW_STACK_KEEP_DEAD_SLOTS"
-VERSIONS = ("2.10.", "2.11.")
 
 LOOK = 5.0
 """Seconds between two looks."""
@@ -57,12 +51,8 @@ def living(keys: Collection[Any], found: Mapping[Any, tuple[str | None, int]]) -
     }  # fmt: skip
 
 
-def give_back() -> None:
+def apply() -> None:
     """Have the scheduler's executor look after its books."""
-    import airflow
-
-    if is_true(SWITCH) or not airflow.__version__.startswith(VERSIONS):
-        return
     from airflow.providers.celery.executors.celery_executor import CeleryExecutor
 
     sync, books = CeleryExecutor.sync, Books()

@@ -10,13 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 
-def ignore() -> None:
+def apply() -> None:
     """Have the DAG processor, a child of this process, pass such requests over."""
-    import airflow
     from airflow.dag_processing.processor import DagFileProcessor
 
-    if not airflow.__version__.startswith(("2.10.", "2.11.")):
-        return
     execute = DagFileProcessor._execute_task_callbacks.__func__
 
     def execute_if_as_seen(cls: Any, dagbag: Any, request: Any, unit_test_mode: bool, session: Any) -> None:

@@ -1,10 +1,10 @@
 """Sends a task again that was sent and has not begun: none of its code ran, so that costs it no try.
 
 It was lost on its way, with the broker for example, or its worker could not begin it. Airflow 2.10.2 counts that as a
-failed try, and a task without retries fails by a fault that is none of its own. Later versions send those again that
-are queued for too long (https://github.com/apache/airflow/pull/43520, ``scheduler.num_stuck_in_queued_retries``), and
-are left alone here. Only a task that is still queued is sent again: one that was running, even for a moment, is failed
-as Airflow does it. The event log of the task says so each time. The option set to 0 switches it off.
+failed try, and a task without retries fails by a fault that is none of its own. Airflow 2.11 sends those again that are
+queued for too long, as often as ``scheduler.num_stuck_in_queued_retries`` says, which is read here; 0 is never. Only a
+task that is still queued is sent again: one that was running, even for a moment, is failed as Airflow does it. The
+event log of the task says so each time.
 """
 
 from __future__ import annotations
@@ -23,19 +23,17 @@ AT_ONCE = 3
 log = logging.getLogger(__name__)
 
 
-def send_again() -> None:
+def apply() -> None:
     """Have the scheduler do so, where it has no such option itself."""
-    import airflow
     from airflow.configuration import conf
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
 
     limit = conf.getint("scheduler", "num_stuck_in_queued_retries", fallback=2)
-    fail_stuck = getattr(SchedulerJobRunner, "_fail_tasks_stuck_in_queued", None)
-    if limit < 1 or fail_stuck is None or not airflow.__version__.startswith("2.10."):
+    if limit < 1:
         return
     from airflow.utils.session import create_session
 
-    process = SchedulerJobRunner._process_executor_events
+    fail_stuck, process = SchedulerJobRunner._fail_tasks_stuck_in_queued, SchedulerJobRunner._process_executor_events
 
     def send_stuck_again(self: Any) -> None:
         with create_session() as session:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from airflow_stack_runtime.patches import loader
 from airflow_stack_runtime.verbs import throwaway
 from airflow_stack_runtime.verbs.dag_file import Found, examine
 
@@ -25,29 +26,6 @@ def needs_docker(tasks: Iterable[Any]) -> list[str]:
 def _class(task: Any, name: str) -> bool:
     of = getattr(task, "operator_class", type(task))  # of a mapped task
     return any(base.__name__ == name for base in getattr(of, "__mro__", ()))
-
-
-def run_task(*, ti: Any, inline_trigger: bool = False, mark_success: bool = False, session: Any) -> None:
-    """Run one task, and its trigger where it defers.
-
-    In place of Airflow's own, in which a task that resumes has lost what it has deferred with:
-    https://github.com/apache/airflow/pull/69942
-    """
-    from airflow.exceptions import TaskDeferred
-    from airflow.models import dag
-
-    while True:
-        try:
-            ti._run_raw_task(session=session, raise_on_defer=inline_trigger, mark_success=mark_success)
-        except TaskDeferred as deferred:
-            print(f"{ti.task_id} waits for {type(deferred.trigger).__name__}", flush=True)
-            event = dag._run_inline_trigger(deferred.trigger)
-            ti.next_method = deferred.method_name
-            ti.next_kwargs = dict(deferred.kwargs or {}) | ({"event": event.payload} if event else {})
-            session.merge(ti)
-            session.commit()
-        else:
-            return
 
 
 def state_of(instances: Iterable[Any]) -> dict[str, str]:
@@ -75,7 +53,6 @@ def find(wanted: str, paths: Iterable[str], look: Callable[[str], Found]) -> tup
 def run(wanted: str, date: str | None, conf: Any) -> dict[str, Any]:
     """Run the DAG of this name; how it ended, by task too."""
     from airflow.configuration import conf as options
-    from airflow.models import dag as dags
     from airflow.models.dagbag import DagBag
     from airflow.utils import timezone
     from airflow.utils.file import list_py_file_paths
@@ -93,7 +70,7 @@ def run(wanted: str, date: str | None, conf: Any) -> dict[str, Any]:
     docker = needs_docker(dag.tasks)
     for task in docker:
         print(f"{task} starts a container, and there is no Docker in here: it will fail.", flush=True)
-    dags._run_task = run_task
+    loader.apply("dags-test")
     ended = dag.test(execution_date=timezone.parse(date) if date else timezone.utcnow(), run_conf=conf)
     state = str(getattr(ended.state, "value", ended.state))
     return {"state": state, "tasks": state_of(ended.get_task_instances()), "needs_docker": docker}
