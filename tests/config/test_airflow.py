@@ -56,6 +56,22 @@ OPTIONS = '{"core": {"default_timezone": "Europe/Berlin"}}'
         editor=False,
     ),
     Row(
+        "patch-that-is-none",
+        "airflow: {patches: {slotz: false}}",
+        "airflow.patches.slotz",
+        "must be 'dag_processes', 'forks', 'idle_sleep', ",
+        '{"idle_sleep": false}',
+        fix="edit",
+    ),
+    Row(
+        "patch-neither-on-nor-off",
+        "airflow: {patches: {slots: maybe}}",
+        "airflow.patches.slots",
+        "must be true or false (without quotes)",
+        '{"idle_sleep": false}',
+        fix="edit",
+    ),
+    Row(
         "list-as-text",
         "airflow: {extra_apt_packages: git}",
         "airflow.extra_apt_packages",
