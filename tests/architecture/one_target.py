@@ -5,6 +5,7 @@ What a module knows is what it imports itself: an SDK, or a module that is one t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from grimp import ImportGraph
@@ -22,7 +23,7 @@ class OneTarget(Contract):
     """Broken by a module that knows both targets and is not listed, and by an entry of the list that nothing needs."""
 
     type_name = "one_target"
-    both = fields.ListField(subfield=fields.StringField())
+    both: Iterable[str] = fields.ListField(subfield=fields.StringField())  # type: ignore[assignment] # a field's value
     """Modules that are meant to know both; ``*`` stands for any part of a name."""
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:  # noqa: ARG002 - as import-linter calls it

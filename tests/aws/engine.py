@@ -143,7 +143,7 @@ class Engine:
 
     @property
     def state_file(self) -> Path:
-        project = yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"]
+        project: str = yaml.safe_load((self.program / "Pulumi.yaml").read_text())["name"]
         return self._own / "state" / ".pulumi" / "stacks" / project / f"{self.stack}.json"
 
     def state(self) -> list[dict[str, Any]]:

@@ -51,7 +51,7 @@ class Whole(Engine):
         file = self.program / ".done"
         lines = file.read_text().splitlines() if file.exists() else []
         file.unlink(missing_ok=True)
-        return [tuple(json.loads(line)) for line in lines]  # type: ignore[misc]
+        return [tuple(json.loads(line)) for line in lines]
 
 
 def whole(directory: Path, endpoint: str | None, credentials: Mapping[str, str], plugin: str = STAND_IN) -> Whole:

@@ -42,7 +42,8 @@ class Expected:
 
 def airflow(*command: str, extra: str = "", **fields: Any) -> Expected:
     secrets = frozenset(AIRFLOW_SECRETS | ({extra} if extra else set()))
-    return Expected("airflow", list(command), **{"secrets": secrets, "shared": True, "user": "1000:0"} | fields)
+    of_airflow: dict[str, Any] = {"secrets": secrets, "shared": True, "user": "1000:0"}
+    return Expected("airflow", list(command), **of_airflow | fields)
 
 
 TABLE = {

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import Role, describe
-from airflow_stack.backends.aws.container_definitions import LONGEST_STOP, START_PERIOD
+from airflow_stack.backends.aws.container_definitions import START_PERIOD
 from airflow_stack.backends.aws.environment import roles as roles_on_aws
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.images import PROJECT_FOLDERS, image, project_image
 from airflow_stack.config import StackConfig
+from airflow_stack.config.stack import LONGEST_STOP
 from airflow_stack.operations.diff.reasons import ROLE
 from airflow_stack.releases import DEFAULT, RELEASES
 from backends.aws.recorded import config as config_on_aws

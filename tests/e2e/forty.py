@@ -17,7 +17,7 @@ ROWS, COLUMNS = 8, 5
     max_active_tasks=4,
     default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
 )
-def forty():
+def forty() -> None:
     @task
     def work() -> None:
         time.sleep(2)

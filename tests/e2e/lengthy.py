@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pendulum
 from airflow.decorators import dag, task
@@ -13,14 +14,14 @@ LONG = 600
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1))
-def lengthy():
+def lengthy() -> None:
     @task
     def once() -> None:
         """By the stack's default: no retries."""
         time.sleep(LONG)
 
     @task(retries=1, retry_delay=timedelta(seconds=1))
-    def again(ti=None) -> None:
+    def again(ti: Any = None) -> None:
         time.sleep(LONG if ti.try_number == 1 else 0)
 
     once()
@@ -28,7 +29,7 @@ def lengthy():
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2024, 1, 1))
-def eight():
+def eight() -> None:
     @task
     def one(number: int, run_id: str | None = None) -> None:  # noqa: ARG001 - a task for each
         """Holds its slot until the test has seen enough."""

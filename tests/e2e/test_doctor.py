@@ -53,7 +53,10 @@ def broken_dag(composed: Stack) -> Iterator[Stack]:
     file = composed.program / "dags" / f"{BROKEN}.py"
     file.write_text(TEXT)
     query = "select count(*) from import_error where filename like '%' || :'name' || '.py'"
-    count = lambda: int(composed.sql(query, name=BROKEN)[0][0])  # noqa: E731 - asked twice
+
+    def count() -> int:
+        return int(composed.sql(query, name=BROKEN)[0][0])
+
     try:
         poll("the scheduler has seen the file", lambda: count() == 1, SEEN_WITHIN)
         yield composed

@@ -76,9 +76,12 @@ def states(place: Stack, run: str) -> dict[str, str]:
 def test_a_task_without_memory_dies_alone_is_told_and_heals_by_the_advice(place: Stack) -> None:
     """Rule: neighbours go on; log, `status` and `doctor` have limit, use, key and a value; with it the DAG succeeds."""
     place.api().trigger("hungry", "first")
-    scores = poll(
-        "the tasks run", lambda: (said := place.exec("worker-1", "sh", "-c", SCORES)).count("task runner") >= 2 and said
-    )
+
+    def both_at_work() -> str | None:
+        said = place.exec("worker-1", "sh", "-c", SCORES)
+        return said if said.count("task runner") >= 2 else None
+
+    scores = poll("the tasks run", both_at_work)
     found = [line.partition(" ") for line in scores.splitlines() if line.partition(" ")[0].isdigit()]
     assert {score for score, _, name in found if "airflow task runner" in name} == {"500"}
     assert {score for score, _, name in found if "celeryd" in name} == {"0"}, "tasks are killed before the worker"

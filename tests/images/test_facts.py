@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sqlite3
 import threading
@@ -300,7 +301,7 @@ def test_what_is_printed(
         ended.append(status)
         raise SystemExit(status)
 
-    monkeypatch.setattr(facts.os, "_exit", leave)
+    monkeypatch.setattr(os, "_exit", leave)
     for arguments in (["work"], ["rubbish"]):
         with pytest.raises(SystemExit):
             facts.main(arguments)
@@ -319,7 +320,7 @@ def test_without_a_database_in_the_environment(
     def leave(status: int) -> None:
         raise SystemExit(status)
 
-    monkeypatch.setattr(facts.os, "_exit", leave)
+    monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit, match="1"):
         facts.main([])
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN is not set" in capsys.readouterr().err

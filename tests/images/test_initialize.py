@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from types import ModuleType
 
@@ -67,7 +68,7 @@ def test_the_process_ends_with_that_failure(
 
     monkeypatch.setattr(airflow.utils.db, "upgradedb", fail)
     stand_in("airflow.providers.fab.auth_manager.models")
-    monkeypatch.setattr(initialize.os, "geteuid", lambda: 50000)
+    monkeypatch.setattr(os, "geteuid", lambda: 50000)
     monkeypatch.setattr(initialize, "locked_connection", lambda _seconds: None)
     monkeypatch.setattr(migrations, "current_revision", lambda _connection: "old")
     monkeypatch.setattr(initialize, "synchronize_permissions", lambda: done.append("permissions"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -48,13 +50,13 @@ def sign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[float], N
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "sqs://")
     monkeypatch.setattr(ping, "ping_worker", lambda *_: pytest.fail("SQS has no remote control"))
     path = tmp_path / "alive"
-    real = alive.time.monotonic
+    real = time.monotonic
     monkeypatch.setattr(alive, "age", lambda age=alive.age: age(path))
 
     def give(seconds: float) -> None:
-        monkeypatch.setattr(alive.time, "monotonic", lambda: real() - seconds)
+        monkeypatch.setattr(time, "monotonic", lambda: real() - seconds)
         alive.beat(path)
-        monkeypatch.setattr(alive.time, "monotonic", real)
+        monkeypatch.setattr(time, "monotonic", real)
 
     return give
 
@@ -74,7 +76,12 @@ def test_a_worker_over_redis_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As before."""
     asked: list[tuple[str, str]] = []
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "redis://:secret@redis:6379/0")
-    monkeypatch.setattr(ping, "ping_worker", lambda node, url, _timeout: asked.append((node, url)) or len(asked) == 1)
+
+    def ping_worker(node: str, url: str, _timeout: float) -> bool:
+        asked.append((node, url))
+        return len(asked) == 1
+
+    monkeypatch.setattr(ping, "ping_worker", ping_worker)
     probe.probe_worker()
     assert asked == [(f"celery@{socket.gethostname()}", "redis://:secret@redis:6379/0")]
     with pytest.raises(probe.UnhealthyError):
@@ -121,7 +128,7 @@ def test_an_unhealthy_role_is_one_line(
         ended.append(status)
         raise SystemExit(status)
 
-    monkeypatch.setattr(probe.os, "_exit", leave)
+    monkeypatch.setattr(os, "_exit", leave)
     with pytest.raises(SystemExit):
         probe.main(["scheduler"])
     assert ended == [1]

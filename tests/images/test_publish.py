@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from airflow_stack_runtime import database
 from airflow_stack_runtime.options import OptionError
 from airflow_stack_runtime.verbs import publish
 from hypothesis import given
@@ -89,7 +90,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
     with mock_aws():
         ecs, cloudwatch = boto3.client("ecs"), boto3.client("cloudwatch")
         ecs.create_cluster(clusterName="airflow")
-        task = {"name": "worker", "image": "worker", "memory": 64}
+        task: Any = {"name": "worker", "image": "worker", "memory": 64}
         ecs.register_task_definition(family="worker", containerDefinitions=[task])
         ecs.create_service(cluster="airflow", serviceName="airflow-worker", taskDefinition="worker", desiredCount=2)
         yield SimpleNamespace(ecs=ecs, cloudwatch=cloudwatch)
@@ -157,7 +158,7 @@ def test_the_database_error_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     def connect(url: Any, timeout: float) -> Any:
         raise ValueError(f"cannot connect to {url.geturl()} in {timeout}")
 
-    monkeypatch.setattr(publish.database, "connect", connect)
+    monkeypatch.setattr(database, "connect", connect)
     with pytest.raises(publish.DatabaseError) as error:
         publish.count_in_database(("default",))
     assert "hidden" not in str(error.value)
@@ -169,7 +170,12 @@ def test_a_silent_database_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "postgresql+psycopg2://airflow:hidden@db/airflow?sslmode=require"
     monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", url)
     seen: list[Any] = []
-    monkeypatch.setattr(publish.database, "connect", lambda url, _: seen.append(url) or sqlite3.connect(":memory:"))
+
+    def connect(url: Any, _timeout: float) -> sqlite3.Connection:
+        seen.append(url)
+        return sqlite3.connect(":memory:")
+
+    monkeypatch.setattr(database, "connect", connect)
     with pytest.raises(publish.DatabaseError):
         publish.count_in_database(("default",))
     assert seen[0].query == "sslmode=require&tcp_user_timeout=10000"

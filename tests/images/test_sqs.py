@@ -208,6 +208,9 @@ class KombuChannel:
         self._loop1(queue)
         self._active_queues.append(queue)
 
+    def _schedule_queue(self, queue: str) -> None:
+        raise AssertionError(f"{queue}: the stack's channel has its own")
+
     def _loop1(self, queue: str) -> None:
         self.hub.soon.append(lambda: self._schedule_queue(queue))
 

@@ -39,7 +39,8 @@ def ended(
     monkeypatch.delenv("AIRFLOW_STACK_MEMORY_LIMIT", raising=False)
 
     def run(code: int | None, before: Memory, after: Memory) -> tuple[list[str], list[dict[str, Any]]]:
-        runner, recorded = module.TaskRunner(), []
+        runner = module.TaskRunner()
+        recorded: list[dict[str, Any]] = []
         monkeypatch.setattr(runner, "_record", recorded.append, raising=False)
         monkeypatch.setattr(memory, "read", lambda: before)
         runner.start()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_stack.backends.machine import memory_file, recorded_memory
+from airflow_stack.backends.memory import rounded
 from airflow_stack.config import StackConfig
 from airflow_stack.operations import engine_memory
 
@@ -48,7 +49,7 @@ def test_another_engine_is_recorded_and_told(tmp_path: Path, said: list[str], mo
     """Rule: limits follow the engine, and who runs `up` reads that they do."""
     settle(tmp_path, said, monkeypatch, 16_000)
     settle(tmp_path, said, monkeypatch, 8_000)
-    assert recorded_memory(tmp_path, "local") == engine_memory.rounded(8_000)
+    assert recorded_memory(tmp_path, "local") == rounded(8_000)
     assert len(said) == 1
     assert "8000 MiB" in said[0]
 

@@ -7,12 +7,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_stack import cli
 from airflow_stack.config import read_stack_file
-from airflow_stack.operations.init import run as init_run
 from airflow_stack.operations.pulumi_cli import PulumiCli
 
 pytestmark = [
@@ -83,7 +83,7 @@ def test_answers_change_their_keys_and_nothing_else(run: Run, project: Path) -> 
     assert text.endswith("# The tail.\n")
     assert "encryptionsalt" not in text
     config, _ = read_stack_file(project, "local")
-    assert (config.worker.count, config.flower.port, config.target.prefix, config.hardened) == (3, None, "123", True)
+    assert (config.worker.count, config.flower.port, config.local.prefix, config.hardened) == (3, None, "123", True)
     assert config.airflow.options == {"core": {"parallelism": 9}}
     run(*answers)
     assert (project / "Pulumi.local.yaml").read_text() == text
@@ -127,7 +127,7 @@ def test_no_secret_is_on_a_command_line(run: Run, monkeypatch: pytest.MonkeyPatc
     commands: list[list[str]] = []
     original = subprocess.run
 
-    def spy(command: list[str], **options: object) -> object:
+    def spy(command: list[str], **options: Any) -> Any:
         commands.append(command)
         return original(command, **options)
 
@@ -143,7 +143,7 @@ def test_a_secret_that_this_machine_has_kept_is_enough(
     """A URL that was given before there was a Pulumi moves into the config with the first run that has one."""
     url = f"postgresql://airflow:{SECRET}@db/airflow"
     with monkeypatch.context() as without:
-        without.setattr(init_run.PulumiCli, "find", lambda *_: None)
+        without.setattr(PulumiCli, "find", lambda *_: None)
         answers = ["--set", "database.kind=external"]
         assert run(*answers, "--secret", "database_url=-", stdin=url)[0] == 0
     assert run("--yes")[0] == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prompt_toolkit.application import create_app_session
@@ -14,9 +15,9 @@ from prompt_toolkit.output.plain_text import PlainTextOutput
 from airflow_stack.config import SECRET_KEYS, ConfigError, read_stack_file
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.init import Options, init
-from airflow_stack.operations.init import run as init_run
 from airflow_stack.operations.init.draft import Draft
 from airflow_stack.operations.init.questions import QUESTIONS
+from airflow_stack.operations.pulumi_cli import PulumiCli
 
 SECRET = "hunter2-hunter2"
 FILE = "# Head.\nconfig:\n  airflow-stack:worker:\n    count: 2 # enough\n"
@@ -67,7 +68,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     """Somebody at a machine without Pulumi."""
     (tmp_path / "Pulumi.yaml").write_text("name: airflow-stack\nruntime: python\n")
     (tmp_path / "Pulumi.local.yaml").write_text(FILE)
-    monkeypatch.setattr(init_run.PulumiCli, "find", lambda *_: None)
+    monkeypatch.setattr(PulumiCli, "find", lambda *_: None)
     with create_pipe_input() as pipe:
         yield Person(tmp_path, pipe)
 
@@ -134,9 +135,14 @@ def test_a_bad_answer_is_refused_at_once(
     person: Person, monkeypatch: pytest.MonkeyPatch, question: str, bad: str, message: str, good: str
 ) -> None:
     """By the model's own rule and words: Enter does not take it."""
-    said = []
+    said: list[str] = []
     rule = Draft.refusal
-    monkeypatch.setattr(Draft, "refusal", lambda *arguments: said.append(rule(*arguments)) or said[-1])
+
+    def refusal(*arguments: Any) -> str:
+        said.append(rule(*arguments))
+        return said[-1]
+
+    monkeypatch.setattr(Draft, "refusal", refusal)
     shown = person.answers(strokes(BY_DEFAULT, **{question: CLEAR + bad + ENTER + CLEAR + good + ENTER}))
     assert any(message in text for text in said)
     if question not in SECRET_KEYS:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from airflow_stack import cli
-from airflow_stack.operations.init import run as init_run
+from airflow_stack.operations.pulumi_cli import PulumiCli
 
 SECRET = "hunter2-hunter2"
 OTHER = "another-secret-of-8"
@@ -35,7 +35,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project's directory with the stack ``local``, on a machine without Pulumi."""
     (tmp_path / "Pulumi.yaml").write_text("name: airflow-stack\nruntime: python\n")
     (tmp_path / "Pulumi.local.yaml").write_text(FILE)
-    monkeypatch.setattr(init_run.PulumiCli, "find", lambda *_: None)
+    monkeypatch.setattr(PulumiCli, "find", lambda *_: None)
     return tmp_path
 
 

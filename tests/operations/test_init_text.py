@@ -57,6 +57,7 @@ def test_any_change_gives_the_config_that_was_meant(old: Mapping, new: Mapping, 
     config = {"aws:region": "eu", **{f"airflow-stack:{key}": value for key, value in old.items()}, "docker:host": "x"}
     text = yaml.safe_dump({"config": config, "encryptionsalt": "v1:x"}, sort_keys=False, **style)
     changes = {key: _difference(old.get(key, MISSING), new.get(key, MISSING)) for key in (*old, *new)}
+    assert isinstance(text, str)
     document = yaml.safe_load(edited(text, changes))
     expected = {f"airflow-stack:{key}": value for key, value in new.items()}
     assert document["config"] == {"aws:region": "eu", "docker:host": "x", **expected}

@@ -14,7 +14,7 @@ from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SERVICE, ST
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import read_stack_file
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import lifecycle, ownership, preflight
+from airflow_stack.operations import image_build, lifecycle, ownership, preflight
 
 from .engine import Engine, put_up
 
@@ -145,7 +145,7 @@ def test_an_up_that_is_refused_makes_no_id(engine: Engine, tmp_path: Path, monke
     put_up(engine, moved, "local")
     (mine / ".airflow-stack").mkdir()
     monkeypatch.setattr(preflight, "client", lambda: engine)
-    monkeypatch.setattr(preflight.image_build, "missing", lambda _: [])
+    monkeypatch.setattr(image_build, "missing", lambda _: [])
     before = engine.names()
     for _ in range(2):
         with pytest.raises(OperationError, match="no container, network or volume was created:\na container named af-"):

@@ -48,6 +48,7 @@ def test_a_running_update_keeps_its_lock(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "print(flush=True); input()", "pulumi"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert process.stdout
         process.stdout.readline()  # it runs: before, it may have no command line
         assert recovery._is_held(lock(tmp_path, pid=process.pid))
     finally:

@@ -16,6 +16,7 @@ from moto import mock_aws
 from airflow_stack.backends.images import DEBIAN_ROOT, Image
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, registry_push
+from airflow_stack.operations.docker_engine import client
 
 REGION = "eu-central-1"
 URL = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/etl/airflow"
@@ -317,10 +318,10 @@ def test_another_update_may_have_been_faster(inputs: Inputs, engine: Engine) -> 
 def test_docker_that_is_missing_is_said(inputs: Inputs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: one sentence and what to do, no traceback of a library."""
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
-    registry_push.client.cache_clear()
+    client.cache_clear()
     with pytest.raises(OperationError, match="Docker does not answer"):
         registry_push.push(inputs(), quiet)
-    registry_push.client.cache_clear()
+    client.cache_clear()
 
 
 def test_what_aws_refuses_is_said(inputs: Inputs, engine: Engine) -> None:

@@ -58,7 +58,8 @@ def test_a_copied_state_forgets_what_is_the_original_s(engine: Engine, tmp_path:
     keys = up_by_pulumi(engine, tmp_path / "original")
     copy = tmp_path / "copy"
     (copy / STATE).mkdir(parents=True)
-    before, said = engine.names(), []
+    before = engine.names()
+    said: list[str] = []
     pulumi: Any = Pulumi(copy, copy / STATE, keys)
     recovery.recover(pulumi, DEV, said.append)
     assert pulumi.forgot

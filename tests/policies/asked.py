@@ -12,7 +12,8 @@ from backends.recorder import Resource
 
 def rule(name: str) -> Any:
     """The rule of this name, of either kind."""
-    return next(one for one in (*RULES, *STACK_RULES) if one.name == name)
+    rules: list[Any] = [*RULES, *STACK_RULES]
+    return next(one for one in rules if one.name == name)
 
 
 def problems(resources: Iterable[Resource]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,10 +117,12 @@ def test_its_logs_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     running = DockerStack("local", tmp_path, config, planned)
     monkeypatch.setattr(docker_containers, "find", lambda *_, **__: [Fake("scheduler"), Fake(NAME)])
     read: list[str] = []
-    monkeypatch.setattr(
-        "airflow_stack.operations.running.docker_logs.past",
-        lambda found, *_: iter(read.append(docker_containers.role(one)) for one in found),
-    )
+
+    def past(found: list[Any], *_: object) -> Iterator[str]:
+        read.extend(docker_containers.role(one) for one in found)
+        return iter(())
+
+    monkeypatch.setattr("airflow_stack.operations.running.docker_logs.past", past)
     list(running.logs([NAME], None, 10, follow=False))
     assert read == [NAME]
 

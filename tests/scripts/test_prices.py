@@ -80,7 +80,7 @@ def test_every_price_of_the_table_is_asked_for() -> None:
 def test_what_is_not_told_stays_with_its_date(listed: Any) -> None:
     """Of two services, the one that was told is of this month."""
     client, stubber = listed
-    table = {
+    table: dict[str, Any] = {
         "sources": {"kms": {"url": "u", "as_of": "2026-01"}, "athena": {"url": "u", "as_of": "2026-01"}},
         "regions": {"us-east-1": {"kms.key": 1.0, "athena.tb": 5.0}},
     }
@@ -96,7 +96,10 @@ def test_what_is_not_told_stays_with_its_date(listed: Any) -> None:
 def test_a_new_region_gets_prices_of_its_own_and_dates_stay(listed: Any) -> None:
     """The others were not asked."""
     client, stubber = listed
-    table = {"sources": {"kms": {"url": "u", "as_of": "2026-01"}}, "regions": {"us-east-1": {"kms.key": 1.0}}}
+    table: dict[str, Any] = {
+        "sources": {"kms": {"url": "u", "as_of": "2026-01"}},
+        "regions": {"us-east-1": {"kms.key": 1.0}},
+    }
     answer(stubber, product("EUW3-KMS-Keys", ("0", "1.1")))
     assert prices.refresh(client, table, ["eu-west-3"], "2026-12") == []
     assert table["regions"]["eu-west-3"] == {"kms.key": 1.1}

@@ -1,6 +1,7 @@
 """A program with one resource of each area, which the stand-in itself is tried on."""
 
 import json
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -11,7 +12,7 @@ config = pulumi.Config()
 size = config.get("size") or "small"
 zones = ("a", "b") if size == "small" else ("a", "b", "c")
 # What a preview on a machine without credentials needs: some that nobody tries.
-offline = {
+offline: dict[str, Any] = {
     "access_key": "none",
     "secret_key": "none",
     "skip_credentials_validation": True,

@@ -46,7 +46,7 @@ class ClusterCapacityProviders(Ecs):
 
     def create(self, aws: Aws, inputs: Inputs) -> str:
         call = "put_cluster_capacity_providers"
-        empty = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
+        empty: dict[str, Any] = {"capacityProviders": [], "defaultCapacityProviderStrategy": []}
         rest = Inputs({key: value for key, value in inputs.items() if key != "clusterName"})
         parameters = empty | self.fit(aws, call, rest)
         cluster = inputs["clusterName"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import jmespath
@@ -14,7 +15,7 @@ class Elb(Kind):
     service = "elbv2"
     tagged = True
 
-    def attributes(self, inputs: Inputs, table: dict[str, str]) -> list[dict[str, str]]:
+    def attributes(self, inputs: Inputs, table: Mapping[str, str]) -> list[dict[str, str]]:
         """What AWS takes as a list of keys and values, all of them strings."""
         found = []
         for name, key in table.items():

@@ -327,7 +327,9 @@ class _Rule(Ec2):
 
     def update(self, aws: Aws, identifier: str, old: Properties, new: Inputs) -> None:
         permission = self._permission(new)
-        rule = {key: permission[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in permission}
+        rule: dict[str, Any] = {
+            key: permission[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in permission
+        }
         for ranges, field, name in (
             ("IpRanges", "CidrIp", "CidrIpv4"), ("Ipv6Ranges", "CidrIpv6", "CidrIpv6"),
             ("UserIdGroupPairs", "GroupId", "ReferencedGroupId"), ("PrefixListIds", "PrefixListId", "PrefixListId"),

@@ -99,8 +99,8 @@ def test_the_text_is_canonical(role: str) -> None:
     shuffled = TaskFacts(
         **{
             **vars(facts),
-            "environment": dict(reversed(facts.environment.items())),
-            "secret_arns": dict(reversed(facts.secret_arns.items())),
+            "environment": dict(reversed(list(facts.environment.items()))),
+            "secret_arns": dict(reversed(list(facts.secret_arns.items()))),
         }
     )
     one = container_definitions(stack, describe(stack), role, facts)

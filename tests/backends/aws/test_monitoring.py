@@ -18,6 +18,7 @@ from airflow_stack.backends.aws.notifications import key_policy, topic_policy
 from airflow_stack.backends.aws.plan import refs
 from airflow_stack.backends.aws.plan.alarms import watching
 from airflow_stack.backends.aws.service_events import pattern, permission_of
+from airflow_stack.config.aws.data import RdsDatabase
 from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -250,7 +251,9 @@ def test_a_database_is_watched_by_its_size() -> None:
     sections = {"database": {"kind": "rds", "instance_class": "db.t4g.small", "storage": 50}}
     found = alarms(monitoring(None, sections))
     assert found["database-storage"]["threshold"] == 5 * 1024**3
-    assert config(**sections).database.max_connections == 197
+    database = config(**sections).database
+    assert isinstance(database, RdsDatabase)
+    assert database.max_connections == 197
     assert found["database-connections"]["threshold"] == 157
     for purpose in RDS:
         assert found[purpose]["dimensions"] == {"DBInstanceIdentifier": "airflow-db"}

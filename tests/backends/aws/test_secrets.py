@@ -110,7 +110,7 @@ def test_single_values_are_secrets_too() -> None:
     """Rule: the database and the broker are made with them before there are connection strings."""
     seen: list[Any] = []
 
-    def build() -> pulumi.Output[str]:
+    def build() -> pulumi.Output[None]:
         value = GeneratedSecrets("airflow", config(), Secrets()).values["airflow_database_password"]
 
         async def secrecy() -> None:

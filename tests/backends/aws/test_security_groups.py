@@ -41,7 +41,7 @@ EXISTING = {
 ANYWHERE = "0.0.0.0/0"
 # Who, protocol, first and last port.
 Rule = tuple[str, str, int | None, int | None]
-LOGS = {
+LOGS: dict[tuple[str, str], set[Rule]] = {
     ("worker", "in"): {("webserver", "tcp", 8793, 8793)},
     ("triggerer", "in"): {("webserver", "tcp", 8794, 8794)},
 }
@@ -75,7 +75,7 @@ def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
 
     def build() -> SecurityGroups:
         groups = SecurityGroups("airflow", stack, network_of(stack))
-        outputs = {"load-balancer": groups.load_balancer_id, **groups.services}
+        outputs: dict[str, pulumi.Output[str] | None] = {"load-balancer": groups.load_balancer_id, **groups.services}
         outputs |= {"database": groups.database_id, "broker": groups.broker_id}
         for key, output in outputs.items():
             if output is not None:

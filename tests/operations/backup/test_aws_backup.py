@@ -50,7 +50,7 @@ class Account:
         self.manager = boto3.client("secretsmanager", region_name=REGION)
         place = {"LocationConstraint": REGION}
         for bucket in (BUCKET, OTHER):
-            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)  # type: ignore[arg-type]
+            self.s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
         self.events: list[str] = []
         self.commands: list[list[str]] = []
         self.passphrases: list[str] = []

@@ -21,7 +21,8 @@ class Engine:
     """Docker, played: one container that prints ``log`` and ends."""
 
     def __init__(self, log: list[bytes]) -> None:
-        self.log, self.options, self.removed = log, {}, 0
+        self.log, self.removed = log, 0
+        self.options: dict[str, Any] = {}
         self.given: dict[str, Any] = {}
         self.attrs = {"State": {"OOMKilled": False, "ExitCode": 1}}
         self.failure: BaseException | None = None

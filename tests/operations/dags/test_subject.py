@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from airflow_stack.errors import OperationError
+from airflow_stack.operations import image_build
 from airflow_stack.operations.dags import subject as module
 from airflow_stack.operations.dags.subject import Subject, subject
 
@@ -24,7 +25,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / ".airflow-stack").mkdir()
     (tmp_path / ".airflow-stack" / "image-origin").write_text("debian\n")
     monkeypatch.setattr(module, "client", lambda: None)
-    monkeypatch.setattr(module.image_build, "exists", lambda _: True)
+    monkeypatch.setattr(image_build, "exists", lambda _: True)
     return tmp_path
 
 

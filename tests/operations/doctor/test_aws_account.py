@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import boto3
 import pytest
 from moto import mock_aws
 
+from airflow_stack.backends.images import Image
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.operations import registry_push
 from airflow_stack.operations.doctor import aws_account
@@ -22,6 +24,7 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # which keeps the credentials that it has found
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
 
@@ -66,7 +69,7 @@ def test_session_plugin(
 @pytest.fixture
 def prod(program: Path, monkeypatch: pytest.MonkeyPatch) -> StackConfig:
     """A stack for ARM64; the image is not looked at."""
-    monkeypatch.setattr(aws_account, "project_image", lambda *_: registry_push.Image("project", program, "t", {}))
+    monkeypatch.setattr(aws_account, "project_image", lambda *_: Image("project", program, "t", {}))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
     return read_stack_file(program, "prod")[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from collections import namedtuple
@@ -15,8 +16,8 @@ import pytest
 from airflow_stack.backends.machine import ORIGIN_FILE, memory_file
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import ownership, preflight
-from airflow_stack.operations.doctor import engine, packages
+from airflow_stack.operations import image_build, origin, ownership, preflight
+from airflow_stack.operations.doctor import engine
 from airflow_stack.operations.doctor.finding import State
 from operations.engine import Engine, put_up
 
@@ -34,7 +35,7 @@ def has(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         for module in (engine, preflight):
             monkeypatch.setattr(module, "client", lambda: engine_of(**info))
         monkeypatch.setattr(ownership, "client", Engine)
-        monkeypatch.setattr(preflight.image_build, "missing", lambda _: [])
+        monkeypatch.setattr(image_build, "missing", lambda _: [])
 
     return answer
 
@@ -52,7 +53,7 @@ def test_a_stopped_engine(no_docker: None, tools: Tools) -> None:  # noqa: ARG00
 def test_no_docker_at_all(no_docker: None, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     """Rule: what is not installed can't be started: it is installed."""
     tools(apt_get="")
-    monkeypatch.setattr(packages.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setattr(engine, "find", lambda _: None)
     found = list(engine.docker())
     assert one(found, "Docker client").state is State.WARNING
@@ -172,7 +173,7 @@ def test_registry(
     """Rule: without a registry images come from packages, which is a warning; the engine is who asks."""
     has()
     tools(mmdebstrap="")
-    monkeypatch.setattr(engine.origin, "reaches_registry", lambda _: reached)
+    monkeypatch.setattr(origin, "reaches_registry", lambda _: reached)
     (found,) = engine.registry(StackConfig(), program, "local")
     assert found.state is state
     assert "apache/airflow" in found.seen
@@ -187,11 +188,11 @@ def test_registry_and_what_was_settled(
     record = program / ORIGIN_FILE
     record.parent.mkdir()
     record.write_text("registry\n")
-    monkeypatch.setattr(engine.origin, "reaches_registry", lambda _: False)
+    monkeypatch.setattr(origin, "reaches_registry", lambda _: False)
     (found,) = engine.registry(StackConfig(), program, "local")
     assert found.mend == f"rm {ORIGIN_FILE}"
     record.write_text("debian\n")
-    monkeypatch.setattr(engine.origin, "reaches_registry", lambda _: True)
+    monkeypatch.setattr(origin, "reaches_registry", lambda _: True)
     (found,) = engine.registry(StackConfig(), program, "local")
     assert found.state is State.OK
     assert str(ORIGIN_FILE) in found.seen
@@ -204,7 +205,7 @@ def test_neither_registry_nor_packages(
     has()
     tools()
     monkeypatch.setattr(engine, "can_apt_install", lambda: False)
-    monkeypatch.setattr(engine.origin, "reaches_registry", lambda _: False)
+    monkeypatch.setattr(origin, "reaches_registry", lambda _: False)
     (found,) = engine.registry(StackConfig(), program, "local")
     assert found.state is State.MISSING
     assert "mmdebstrap" in found.cost

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,7 @@ def test_python_without_venv(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> N
     """Rule: Debian splits venv off, and the command that brings it is told."""
     tools(apt_get="")
     monkeypatch.setattr(machine, "find_spec", lambda name: None if name == "ensurepip" else name)
-    monkeypatch.setattr(packages.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     found = one(machine.python(), "Python's venv")
     assert (found.state, found.mend) == (State.MISSING, "sudo apt-get install -y python3-venv")
 
@@ -125,14 +127,14 @@ def test_providers(tools: Tools, program: Path, tmp_path: Path) -> None:
     """Rule: each that Pulumi would fetch is named with its command; that of AWS where a stack is there alone."""
     assert list(machine.providers(program, on_aws=True)) == []  # without Pulumi there is nobody to have them
     tools(pulumi=f"v{VERSION}", pulumi_resource_docker="")
-    version = machine.metadata.version("pulumi-aws")
+    version = metadata.version("pulumi-aws")
     (tmp_path / "pulumi-home" / "plugins" / f"resource-aws-v{version}").mkdir(parents=True)
     found = list(machine.providers(program, on_aws=True))
     assert one(found, "Pulumi providers").seen.startswith("docker ")
     assert f"aws {version}" in one(found, "Pulumi providers").seen
     gone = one(found, "Pulumi provider random")
     assert gone.state is State.WARNING
-    assert gone.mend == f"pulumi plugin install resource random {machine.metadata.version('pulumi-random')}"
+    assert gone.mend == f"pulumi plugin install resource random {metadata.version('pulumi-random')}"
     assert "aws" not in one(machine.providers(program, on_aws=False), "Pulumi providers").seen
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -96,7 +97,7 @@ def test_the_clock_is_set_by_the_system_s_own_command(monkeypatch: pytest.Monkey
     """Rule: macOS has another one."""
 
     def mend(platform: str) -> str:
-        monkeypatch.setattr(network.sys, "platform", platform)
+        monkeypatch.setattr(sys, "platform", platform)
         (found,) = network.skew("Clock", 60, "")
         return found.mend
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_stack.operations.entries.kinds import Entries, Entry, Kind
 from airflow_stack.operations.entries.places import Found
 
-characters = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
+characters = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 text = st.text(characters, min_size=1, max_size=30)
 maybe = st.none() | text
 json_values: st.SearchStrategy[Any] = st.recursive(

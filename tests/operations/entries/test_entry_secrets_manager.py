@@ -158,7 +158,8 @@ def test_what_secrets_manager_does_not_keep(
     config: StackConfig, aws: Any, kind: str, name: str, value: Any, said: str
 ) -> None:
     """Rule: what AWS would refuse, and what Airflow would never look for, is refused before anything is written."""
-    good = {"connections": {"good": {"conn_type": "x"}}, "variables": {"secret_good": "x"}}[kind]
+    entries: dict[str, Any] = {"connections": {"good": {"conn_type": "x"}}, "variables": {"secret_good": "x"}}
+    good = entries[kind]
     with pytest.raises(OperationError) as error:
         bring(place(config, Kind(kind)), Kind(kind), good | {name: value})
     assert f"{name}: " in str(error.value)

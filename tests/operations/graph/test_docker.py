@@ -39,8 +39,9 @@ def test_everything_of_the_plan_is_named(name: str) -> None:
     topology = on_docker(DOCKER[name])
     words = {
         word.strip(",")
-        for part in (*topology.nodes, *topology.groups)
-        for detail in (part.title, *part.details)
+        for details in [(part.title, *part.details) for part in topology.nodes]
+        + [(part.title, *part.details) for part in topology.groups]
+        for detail in details
         for word in detail.split()
     }
     assert {network.name for network in plan.networks.values()} <= words

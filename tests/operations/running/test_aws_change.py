@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_restart_rolls_the_service_to_its_end(prod: Prod, monkeypatch: pytest.
         monkeypatch, {"rolloutState": "IN_PROGRESS"}, {"rolloutState": "IN_PROGRESS"}, {"rolloutState": "COMPLETED"}
     )
     looks: list[str] = []
-    monkeypatch.setattr(aws_services.time, "sleep", lambda _: looks.append("slept"))
+    monkeypatch.setattr(time, "sleep", lambda _: looks.append("slept"))
     prod.find().restart("webserver", prod.said.append)
     assert moto_service("webserver").deployments[0]["id"] != before
     assert looks == ["slept", "slept"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from typing import Any
 
 import boto3
@@ -12,8 +13,9 @@ import pytest
 from botocore.exceptions import NoCredentialsError
 from botocore.stub import Stubber
 
+from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.run_task import OneOff
-from airflow_stack.operations.running import aws_shell, aws_stack
+from airflow_stack.operations.running import aws_stack
 from operations.running.conftest import REGION, Prod
 
 
@@ -90,11 +92,11 @@ def test_a_shell_becomes_the_plugin_with_the_session_out_of_sight(prod: Prod, mo
         "command": "bash -c 'echo 1'",
         "interactive": True,
     }
-    describe = ecs.describe_services(cluster="airflow", services=["airflow-worker"])
+    describe: Any = ecs.describe_services(cluster="airflow", services=["airflow-worker"])
     describe.pop("ResponseMetadata")
     became: list[Any] = []
-    monkeypatch.setattr(aws_shell.shutil, "which", lambda name: f"/bin/{name}")
-    monkeypatch.setattr(aws_shell.os, "execve", lambda *arguments: became.append(arguments))
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(os, "execve", lambda *arguments: became.append(arguments))
     with Stubber(ecs) as stub:
         stub.add_response("describe_services", describe)
         stub.add_response("execute_command", {"session": session}, asked)
@@ -113,7 +115,7 @@ def test_a_shell_becomes_the_plugin_with_the_session_out_of_sight(prod: Prod, mo
 def test_a_shell_in_a_role_that_does_not_run(prod: Prod, errors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: said, with what starts one."""
     prod.configure("exec: true")
-    monkeypatch.setattr(aws_shell.shutil, "which", lambda name: f"/bin/{name}")
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
     prod.find().scale("worker", 0, prod.said.append)
     assert errors(prod.find().shell, "worker", []).startswith("no task of worker runs.")
 
@@ -145,5 +147,5 @@ def test_a_stack_that_nobody_knows(
             return found
 
     monkeypatch.undo()
-    monkeypatch.setattr(aws_stack.PulumiCli, "find", lambda *_: None if found is None else Known())
+    monkeypatch.setattr(PulumiCli, "find", lambda *_: None if found is None else Known())
     assert errors(prod.find).startswith(said)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
 import pytest
 
-from airflow_stack.operations.running import aws_logs
 from operations.running.conftest import Prod
 
 
@@ -55,7 +55,7 @@ def test_following_shows_each_line_once_and_late_ones_too(prod: Prod, monkeypatc
         for moment, text, task in arrived:
             prod.log("worker", (moment, text), task=task)
 
-    monkeypatch.setattr(aws_logs.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     found = prod.find().logs(["worker"], None, 10, True)
     assert [line.text for line in islice(found, 3)] == ["first", "third", "second, late"]
 

@@ -76,7 +76,7 @@ def test_tasks_come_from_the_publishers_metrics(prod: Prod) -> None:
         from airflow_stack_runtime.verbs.publish import Settings, metrics
     finally:
         sys.path.pop(0)
-    given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, "default")
+    given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, ("default",))
     data = metrics(queued=7, running=3, workers=1, given=given)
     prod.client("cloudwatch").put_metric_data(Namespace=given.namespace, MetricData=data)
     assert prod.find().work() == Work(running=3, queued=7)
@@ -92,7 +92,7 @@ def test_tasks_killed_for_memory_come_from_the_workers_log(prod: Prod) -> None:
         from airflow_stack_runtime.verbs.publish import Settings, metrics
     finally:
         sys.path.pop(0)
-    given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, "default")
+    given = Settings("airflow", "airflow-worker", "airflow-stack/airflow", 16, 30, ("default",))
     data = metrics(queued=0, running=1, workers=1, given=given)
     prod.client("cloudwatch").put_metric_data(Namespace=given.namespace, MetricData=data)
     kill = {"dag": "d", "task": "t", "run": "r", "try": 1, "host": "10.0.0.7", "limit": 2048, "used": None,

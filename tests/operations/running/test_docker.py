@@ -25,7 +25,10 @@ class Fake:
         self.id, self.name = service, f"af-{service}"
         self.labels = {"airflow-stack.service": service, **labels}
         started = {"StartedAt": "2024-05-01T12:00:00.123456789Z", "ExitCode": 0}
-        self.attrs = {"State": started | (state or HEALTHY), "Config": {"Image": "airflow-stack/airflow:2.10.2-1"}}
+        self.attrs: dict[str, Any] = {
+            "State": started | (state or HEALTHY),
+            "Config": {"Image": "airflow-stack/airflow:2.10.2-1"},
+        }
 
 
 @pytest.fixture

@@ -36,7 +36,8 @@ def cut(name: str = "load", **change: Any) -> dict[str, Any]:
 
 def said(before: Any, after: Any, hosts: tuple[Host, ...] = (WORKER,)) -> list[str]:
     """What is said around a stop."""
-    answers, lines = iter((before, after)), []
+    answers = iter((before, after))
+    lines: list[str] = []
 
     def ask() -> Any:
         answer = next(answers)
