@@ -1,4 +1,4 @@
-"""What Pulumi calls for a `Migration`, by reference from its pickle and in a process of its own.
+"""What Pulumi calls for a `Migration` and a `Rollout`, by reference from its pickle and in a process of its own.
 
 Every preview starts that process: nothing that takes long to import is imported here, nor in a package above.
 """
@@ -15,7 +15,9 @@ _PROVIDER = "__provider"
 
 
 class TaskRun(ResourceProvider):
-    """Calls a function once for each set of inputs. Creating and updating both run the task; deleting does nothing.
+    """Calls a function once for each set of inputs. Creating and updating both call ``function``.
+
+    Deleting calls the one that ``undo`` names, and does nothing where there is none.
 
     The state holds this class by its import path: who renames it makes old states unreadable.
     """
@@ -29,17 +31,22 @@ class TaskRun(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Run the task. Raises what the function raises; then there is no resource, and the next update runs again."""
-        return CreateResult(id_=str(props["task_definition"]), outs=self._run(props))
+        return CreateResult(id_=str(props.get("task_definition", props["function"])), outs=self._run(props))
 
     def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
         """Run the task again. Where it fails, the state keeps the old inputs, and the next update runs again."""
         return UpdateResult(outs=self._run(news))
 
-    def _run(self, props: dict[str, Any]) -> dict[str, Any]:
+    def delete(self, _id: str, props: dict[str, Any]) -> None:
+        """Call what undoes it, if there is anything to undo."""
+        if "undo" in props:
+            self._run(props, "undo")
+
+    def _run(self, props: dict[str, Any], which: str = "function") -> dict[str, Any]:
         inputs = _inputs(props)
-        module, _, function = str(inputs["function"]).partition(":")
+        module, _, function = str(inputs[which]).partition(":")
         getattr(importlib.import_module(module), function)(
-            {key: value for key, value in inputs.items() if key != "function"}
+            {key: value for key, value in inputs.items() if key not in ("function", "undo")}
         )
         return inputs
 

@@ -14,10 +14,10 @@ from concurrent import futures
 from typing import Any
 
 import grpc
-from google.protobuf import empty_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
+from google.protobuf import any_pb2, empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
 
-from aws.standin import UNKNOWN, StandIn
+from aws.standin import UNKNOWN, PartialError, StandIn
 from aws.translate.kind import RefusedError
 from aws.wire import packed, plain
 
@@ -171,6 +171,15 @@ class Plugin(provider_pb2_grpc.ResourceProviderServicer):
         try:
             return call()
         except RefusedError as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        except PartialError as error:
+            failed = provider_pb2.ErrorResourceInitFailed(
+                id=error.identifier, properties=packed(_shown(error.outputs), set()), reasons=[str(error)]
+            )
+            detail = any_pb2.Any()
+            detail.Pack(failed)
+            status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error), details=[detail])
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
             context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ParamValidationError
 
 from aws.translate import KINDS
-from aws.translate.kind import MARKS, Aws, Inputs, Kind, Properties, RefusedError, gone, observed, same
+from aws.translate.kind import MARKS, Aws, Inputs, Kind, Properties, RefusedError, UnsettledError, gone, observed, same
 from aws.translate.tagging import retag
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -31,6 +31,14 @@ class Difference:
     changed: list[str]
     replacing: list[str]
     delete_first: bool
+
+
+class PartialError(Exception):
+    """AWS has the resource, but not as it was asked for; the engine is told of both (ErrorResourceInitFailed)."""
+
+    def __init__(self, identifier: str, outputs: Properties, reason: str) -> None:
+        super().__init__(reason)
+        self.identifier, self.outputs = identifier, outputs
 
 
 @dataclass
@@ -95,7 +103,16 @@ class StandIn:
                 raise RefusedError(
                     f"nothing is made of {', '.join(unused)}: properties that the stand-in does not know"
                 )
+            self._wait(kind, identifier, given, {**_plain(inputs), **with_name})
             return identifier, self._outputs(kind, identifier, {**_plain(inputs), **with_name})
+
+    def _wait(self, kind: Kind, identifier: str, inputs: Properties, asked: Properties) -> None:
+        """What is kept after a failure is what was asked for, not what AWS has: the provider does not read it again."""
+        try:
+            kind.wait(self.aws, identifier, inputs)
+        except UnsettledError as error:
+            known = kind.computed(self.aws, identifier, kind.raw(self.aws, identifier, asked))
+            raise PartialError(identifier, {"region": self.region} | known | asked, str(error)) from error
 
     def update(self, type_: str, identifier: str, olds: Properties, inputs: Properties) -> Properties:
         kind = self.kind(type_)
@@ -110,6 +127,7 @@ class StandIn:
             ):
                 kind.update(self.aws, identifier, before, given)
                 kind.settle(self.aws, identifier, given)
+                self._wait(kind, identifier, given, {**kept, **_plain(inputs)})
             retag(self.aws, kind, identifier, before, inputs)
             return self._outputs(kind, identifier, {**kept, **_plain(inputs)})
 

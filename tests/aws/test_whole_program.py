@@ -27,7 +27,7 @@ BALANCER = prod()["target"]["load_balancer"]
 ROLL = (
     {f"TaskDefinition {role}": "replace" for role in (*ROLES, "one-off")}
     | {f"Service {role}": "update" for role in ROLES}
-    | {"Migration migration": "update"}
+    | {"Migration migration": "update", "Rollout rollout": "update"}
 )
 LARGER = with_target(prod(), logs={"retention_days": 90}, webserver={"cpu": 512, "memory": 2048})
 DATA = ("ecr.describe_repositories", "rds.describe_db_instances", "s3.list_buckets", "secretsmanager.list_secrets")

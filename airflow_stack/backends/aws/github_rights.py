@@ -195,14 +195,11 @@ class PartsRights:
         )
         read = "DescribeScalableTargets DescribeScalingPolicies DescribeScheduledActions"
         targets = self._arn("application-autoscaling", "scalable-target/*")
-        # How the provider waits for a rollout: it finds the deployment of the revision that it has asked for.
-        rollout = "DescribeServiceDeployments ListServiceDeployments"
-        rollouts = ("service/{0}/{0}-*", "service-deployment/{0}/{0}-*/*")
+        definitions = "DeregisterTaskDefinition DescribeTaskDefinition ListTaskDefinitions"
         return [
             statement("Cluster", actions("ecs", change), self._arn("ecs", *(name.format(prefix) for name in names))),
-            statement("Rollouts", actions("ecs", rollout), self._arn("ecs", *(one.format(prefix) for one in rollouts))),
             # AWS knows no resource of these.
-            statement("TaskDefinitions", actions("ecs", "DeregisterTaskDefinition DescribeTaskDefinition"), ["*"]),
+            statement("TaskDefinitions", actions("ecs", definitions), ["*"]),
             statement("Scaling", actions("application-autoscaling", scaling), targets),
             statement("ReadScaling", actions("application-autoscaling", read), ["*"]),
         ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_aws import ecs
 
+from airflow_stack.backends.aws.rollout import Rollout
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.config.aws.types import FARGATE_PLATFORM
@@ -31,6 +32,9 @@ DEPLOYMENT = {"webserver": (100, 200), "scheduler": (0, 100), "triggerer": (100,
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
 BALANCED = ("webserver", "triggerer")
 
+# An old worker stays until its tasks have ended, which may take hours: nobody waits for that.
+UNWAITED = ("worker",)
+
 # Seconds in which a failing health check does not count: with a quarter of a vCPU the webserver loads for minutes.
 GRACE = 300
 
@@ -41,7 +45,7 @@ class Services(pulumi.ComponentResource):
     service_names: dict[str, pulumi.Output[str]]
     """By role. Known as soon as the service is there: what has ids made of them does not look replaced in a preview."""
     rolled_out: dict[str, pulumi.Output[str]]
-    """The same, where the service runs what it was told to run; a rollback fails the update here."""
+    """The same, once the services run what they were told to run; a rollback fails the update before."""
 
     def __init__(
         self,
@@ -58,7 +62,8 @@ class Services(pulumi.ComponentResource):
     ) -> None:
         super().__init__("airflow-stack:aws:Services", name, None, opts)
         target = config.aws
-        self.service_names, self.rolled_out = {}, {}
+        self.service_names = {}
+        asked: dict[str, dict[str, Any]] = {}
         for role in SERVICES:
             settings = getattr(target, role)
             least, most = DEPLOYMENT[role]
@@ -96,18 +101,39 @@ class Services(pulumi.ComponentResource):
                 enable_execute_command=target.exec,
                 enable_ecs_managed_tags=True,
                 propagate_tags="SERVICE",
-                # An old worker stays until its tasks have ended, which may take hours: nobody waits for that.
-                wait_for_steady_state=not elastic,
+                # Else a deletion asks for no tasks first, and ECS keeps a worker that is protected for up to two days.
+                force_delete=elastic,
+                wait_for_steady_state=False,  # Rollout waits
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=before,
                     # Once the autoscaler owns the count, an update would undo what it has set.
                     ignore_changes=["desiredCount"] if elastic or settings.schedule else None,
-                    custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m"),
                 ),
             )
             self.service_names[role] = service.name
-            self.rolled_out[role] = service.name if elastic else _rolled_out(role, service, definitions.arns[role])
+            counted = {} if elastic or settings.schedule else {"desiredCount": settings.count}
+            asked[role] = counted | {
+                "service": service.name,
+                "taskDefinition": definitions.arns[role],
+                "capacityProviderStrategy": [_share(one) for one in strategy(settings.capacity)],
+                "platformVersion": FARGATE_PLATFORM,
+                "networkConfiguration": {
+                    "awsvpcConfiguration": {
+                        "subnets": network.task_subnet_ids,
+                        "securityGroups": [groups.services[role]],
+                        "assignPublicIp": "ENABLED" if network.assign_public_ip else "DISABLED",
+                    }
+                },
+                "enableExecuteCommand": target.exec,
+            }
+        rollout = Rollout(
+            f"{name}-rollout", target.region, cluster.arn, asked, UNWAITED, opts=pulumi.ResourceOptions(parent=self)
+        )
+        self.rolled_out = {
+            role: pulumi.Output.all(service_name, rollout.id).apply(lambda known: str(known[0]))
+            for role, service_name in self.service_names.items()
+        }
         self.register_outputs({})
 
 
@@ -129,22 +155,6 @@ def strategy(capacity: Capacity) -> list[ecs.ServiceCapacityProviderStrategyArgs
     return shares
 
 
-def _rolled_out(role: str, service: ecs.Service, wanted: pulumi.Output[str]) -> pulumi.Output[str]:
-    """The service's name, where it runs what it was told to run.
-
-    After a rollback the service is steady too, and the provider reports success; only the task definition tells.
-    https://github.com/hashicorp/terraform-provider-aws/issues/20858
-    """
-
-    def name(known: tuple[str, str, str]) -> str:
-        service_name, found, asked = known
-        if not pulumi.runtime.is_dry_run() and found != asked:
-            raise pulumi.RunError(
-                f"the new {role} did not start: ECS has rolled {service_name} back to {found.rpartition('/')[2]}.\n"
-                f"Its log group says why. The update can be repeated when it is mended."
-            )
-        return service_name
-
-    return pulumi.Output.all(service.name, service.task_definition, wanted).apply(
-        lambda known: name((known[0], known[1], known[2]))
-    )
+def _share(one: ecs.ServiceCapacityProviderStrategyArgs) -> dict[str, Any]:
+    """In the words of UpdateService."""
+    return {"capacityProvider": one.capacity_provider, "base": one.base, "weight": one.weight}

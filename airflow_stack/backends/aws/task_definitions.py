@@ -10,6 +10,7 @@ from pulumi_aws import ecs
 
 from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.container_definitions import TaskFacts, container_definitions
+from airflow_stack.backends.aws.services import UNWAITED
 from airflow_stack.config import StackConfig
 
 if TYPE_CHECKING:
@@ -82,6 +83,9 @@ class TaskDefinitions(pulumi.ComponentResource):
                 ephemeral_storage=ecs.TaskDefinitionEphemeralStorageArgs(size_in_gib=disk) if disk else None,
                 execution_role_arn=roles.execution_arns[role],
                 task_role_arn=roles.task_arns[role],
+                # Nobody waits for the workers, so ECS may still go back to an earlier revision: an inactive one starts
+                # no deployment. Rollout deregisters the oldest.
+                skip_destroy=True if role in UNWAITED else None,
                 container_definitions=pulumi.Output.from_input(facts).apply(_renderer(config, deployment, role)),
                 opts=pulumi.ResourceOptions(
                     parent=self,

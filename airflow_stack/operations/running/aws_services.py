@@ -64,13 +64,13 @@ class Services:
     def restart(self, role: str, say: Say) -> None:
         """New tasks for all; returns when the old ones are gone. Raises OperationError where ECS gives up."""
         answer = self.ecs.update_service(cluster=self.cluster, service=self.names[role], forceNewDeployment=True)
-        ours = _primary(answer["service"])["id"]
+        ours = primary(answer["service"])["id"]
 
         def done(service: ServiceTypeDef) -> bool:
             deployment = next((one for one in service["deployments"] if one["id"] == ours), None)
             state = deployment.get("rolloutState", "COMPLETED") if deployment else "FAILED"
             if state == "FAILED":
-                reason = (deployment or {}).get("rolloutStateReason") or _last_event(service)
+                reason = (deployment or {}).get("rolloutStateReason") or last_event(service)
                 raise OperationError(
                     f"the new {role} did not start: {reason}\nWhat ran before runs on. See why: "
                     f"airflow-stack logs {role}"
@@ -106,7 +106,7 @@ class Services:
                 return
             if time.monotonic() - begin > TIMEOUT:
                 raise OperationError(
-                    f"{role} has not settled after {TIMEOUT / 60:.0f} min: {_last_event(service)}\n"
+                    f"{role} has not settled after {TIMEOUT / 60:.0f} min: {last_event(service)}\n"
                     "A worker with tasks stays until they have ended; everything else: airflow-stack status"
                 )
             time.sleep(INTERVAL)
@@ -115,28 +115,28 @@ class Services:
 def _status(role: str, service: ServiceTypeDef, tasks: Sequence[TaskTypeDef]) -> RoleStatus:
     desired, running = service["desiredCount"], service["runningCount"]
     healthy = sum(map(_is_healthy, tasks))
-    primary = _primary(service)
-    version = primary["taskDefinition"].rpartition("/")[2]
-    state = primary.get("rolloutState", "COMPLETED")
+    deployment = primary(service)
+    version = deployment["taskDefinition"].rpartition("/")[2]
+    state = deployment.get("rolloutState", "COMPLETED")
     detail = ""
     if state == "FAILED":
-        detail = f"rolling out {version} failed: {primary.get('rolloutStateReason', '')}"
+        detail = f"rolling out {version} failed: {deployment.get('rolloutStateReason', '')}"
     elif len(service["deployments"]) > 1:
-        detail = f"rolling out {version}: {primary['runningCount']} of {desired}"
+        detail = f"rolling out {version}: {deployment['runningCount']} of {desired}"
     elif running < desired:
-        detail = _last_event(service)
+        detail = last_event(service)
     elif healthy < desired:
         detail = "its health check has not passed"
     started = [task["startedAt"] for task in tasks if "startedAt" in task]
     return RoleStatus(role, desired, running, healthy, version, max(started, default=None), detail.strip())
 
 
-def _primary(service: ServiceTypeDef) -> DeploymentTypeDef:
+def primary(service: ServiceTypeDef) -> DeploymentTypeDef:
     """The deployment that ECS goes for."""
     return next(one for one in service["deployments"] if one["status"] == "PRIMARY")
 
 
-def _last_event(service: ServiceTypeDef) -> str:
+def last_event(service: ServiceTypeDef) -> str:
     events = service.get("events", [])
     return events[0]["message"] if events else "ECS gives no reason"
 

@@ -21,5 +21,6 @@ NOT_IN_MOTO = {
     "sqs.SetQueueAttributes": "RedriveAllowPolicy and a policy set before are kept by gaps.py; moto forgets both",
     "elasticache.DeleteCacheSubnetGroup": "added to moto by gaps.py",
     "ec2: what uses a subnet or a security group": "moto deletes them; users.py refuses as EC2 does",
+    "ecs: deployments": "rollouts.py: under way, complete, failed or rolled back, as the circuit breaker does",
     "ecs: rules of CreateService and RegisterTaskDefinition": "checked in ecs.py before the call",
 }

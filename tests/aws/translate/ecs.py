@@ -7,7 +7,7 @@ from typing import Any
 
 import jmespath
 
-from aws.translate.kind import Aws, Inputs, Kind, Properties, RefusedError, fitted, words
+from aws.translate.kind import Aws, Inputs, Kind, Properties, RefusedError, UnsettledError, fitted, words
 from aws.translate.users import services
 
 
@@ -213,8 +213,23 @@ class Service(Ecs):
         new.used.update(new)
         aws.call("ecs", self.updates, cluster=new["cluster"], service=identifier, **parameters)
 
+    def wait(self, aws: Aws, identifier: str, inputs: Properties) -> None:
+        """statusServiceWaitForStable: until the deployment that it has found first is complete, or has failed."""
+        if not inputs.get("waitForSteadyState"):
+            return
+        ours = None
+        while True:
+            deployments = self.raw(aws, identifier, inputs)["deployments"]
+            ours = ours or deployments[0]["id"]
+            found = next((one for one in deployments if one["id"] == ours), {"rolloutState": "ROLLED_BACK"})
+            if found["rolloutState"] == "COMPLETED":
+                return
+            if found["rolloutState"] != "IN_PROGRESS":
+                raise UnsettledError(f"waiting for ECS Service ({identifier}): tasks failed to start.")
+
     def delete(self, aws: Aws, identifier: str, state: Properties) -> None:
-        aws.call("ecs", "update_service", cluster=state["cluster"], service=identifier, desiredCount=0)
+        if not state.get("forceDelete"):
+            aws.call("ecs", "update_service", cluster=state["cluster"], service=identifier, desiredCount=0)
         aws.call("ecs", "delete_service", cluster=state["cluster"], service=identifier, force=True)
 
 

@@ -28,6 +28,10 @@ class RefusedError(Exception):
     """AWS, or its description of a call, does not take what the program says."""
 
 
+class UnsettledError(Exception):
+    """The resource is there, and never became what the program asks for. The provider keeps it, with the new values."""
+
+
 def words(table: Mapping[str, str]) -> Mapping[str, str]:
     """A table that belongs to a kind and stays as it is."""
     return MappingProxyType(dict(table))
@@ -191,6 +195,9 @@ class Kind:
 
     def settle(self, aws: Aws, identifier: str, inputs: Inputs) -> None:
         """Calls after the creation, and at each update: what `creates` does not take."""
+
+    def wait(self, aws: Aws, identifier: str, inputs: Properties) -> None:
+        """After creation and update, what the provider waits for. Raises UnsettledError where that never comes."""
 
     def update(self, aws: Aws, identifier: str, old: Properties, new: Inputs) -> None:
         if self.updates:

@@ -147,6 +147,13 @@ def test_deleting_runs_nothing() -> None:
     assert not calls
 
 
+def test_deleting_calls_what_undoes() -> None:
+    """Rule: where there is something to undo, it gets the same inputs."""
+    calls.clear()
+    TaskRun().delete("id", props(function="nobody:calls", undo=SPY))
+    assert calls == [{"task_definition": "one-off:1", "command": ["init"]}]
+
+
 @pytest.mark.parametrize(
     ("change", "changed"),
     [

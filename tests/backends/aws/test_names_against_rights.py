@@ -73,13 +73,9 @@ def instance(inputs: Inputs) -> list[Request]:
 
 
 def service(inputs: Inputs) -> list[Request]:
-    """A waited rollout is looked up by its service deployment: findPrimaryDeploymentARN."""
-    name = f"{NAME}/{inputs['name']}"
-    found = [(f"ecs:{action}", arn("ecs", f"service/{name}")) for action in ("CreateService", "UpdateService")]
-    if inputs["waitForSteadyState"]:
-        found.append(("ecs:ListServiceDeployments", arn("ecs", f"service/{name}")))
-        found.append(("ecs:DescribeServiceDeployments", arn("ecs", f"service-deployment/{name}/abcdefghijklmnopqrstu")))
-    return found
+    """Rollout looks at it, and deploys it again."""
+    name = arn("ecs", f"service/{NAME}/{inputs['name']}")
+    return [(f"ecs:{action}", name) for action in ("CreateService", "UpdateService", "DescribeServices")]
 
 
 def table(inputs: Inputs) -> list[Request]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from airflow_stack.backends.aws.services import Services, strategy
 from airflow_stack.config.aws.services import Capacity
+from airflow_stack.operations import rollout as operation
 from backends.aws.recorded import AwsRecorder, Recorded, config, record
 from backends.recorder import RecordingMonitor
 
@@ -99,11 +101,16 @@ def test_the_autoscalers_count_is_left_alone(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_bad_deployment_is_rolled_back_and_waited_for(smallest: Recorded) -> None:
-    """Rule: circuit breaker with rollback everywhere; the update waits, but not for workers that finish their tasks."""
+    """Rule: circuit breaker with rollback everywhere. Rollout waits, which forgets no failure."""
     for role in ROLES:
         inputs = smallest.of(SERVICE)[f"airflow-{role}"].inputs
         assert inputs["deploymentCircuitBreaker"] == {"enable": True, "rollback": True}
-        assert inputs["waitForSteadyState"] is (role != "worker")
+        assert inputs["waitForSteadyState"] is False
+
+
+def test_workers_do_not_keep_a_deletion(smallest: Recorded) -> None:
+    """Rule: a worker that is protected would hold a destroy, or a replacement, for two days; others do not."""
+    assert [role for role in ROLES if smallest.of(SERVICE)[f"airflow-{role}"].inputs["forceDelete"]] == ["worker"]
 
 
 def test_only_the_scheduler_goes_before_its_successor_comes(smallest: Recorded) -> None:
@@ -186,20 +193,61 @@ def test_platform_and_tags_are_pinned(smallest: Recorded) -> None:
         assert resource.inputs["enableEcsManagedTags"] is True
 
 
-class RolledBack(AwsRecorder):
-    """ECS, which has gone back to the task definition before."""
+def rollout(public: bool = False, **target: Any) -> tuple[Any, dict[str, Any]]:
+    """The rollout, and what it is asked for by role."""
+    found = record(lambda: build(public, **target)).one("pulumi-python:dynamic/airflow-stack:Rollout")
+    return found, json.loads(found.inputs["services"])
+
+
+def test_the_rollout_is_told_what_the_services_are_told() -> None:
+    """Rule: what it deploys again is what Pulumi has deployed: definition, place, capacity, count."""
+    made = record(lambda: build(True, exec=True))
+    asked = json.loads(made.one("pulumi-python:dynamic/airflow-stack:Rollout").inputs["services"])
+    for role in ROLES:
+        inputs = made.of(SERVICE)[f"airflow-{role}"].inputs
+        network = inputs["networkConfiguration"]
+        assert asked[role] == ({} if role == "worker" else {"desiredCount": inputs["desiredCount"]}) | {
+            "service": f"airflow-{role}",
+            "taskDefinition": inputs["taskDefinition"],
+            "platformVersion": inputs["platformVersion"],
+            "capacityProviderStrategy": inputs["capacityProviderStrategies"],
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": network["subnets"],
+                    "securityGroups": network["securityGroups"],
+                    "assignPublicIp": "ENABLED",
+                }
+            },
+            "enableExecuteCommand": True,
+        }
+
+
+def test_the_rollout_leaves_counts_to_who_owns_them() -> None:
+    """Rule: what the autoscaler or a schedule has set is not undone by a deployment."""
+    _, asked = rollout(webserver={"schedule": NIGHTS})
+    assert [role for role in ROLES if "desiredCount" in asked[role]] == ["scheduler", "triggerer"]
+
+
+def test_what_the_rollout_calls_is_there() -> None:
+    """Rule: functions are found by their paths, and nobody waits for workers, which finish their tasks first."""
+    found, _ = rollout()
+    assert found.inputs["unwaited"] == ["worker"]
+    for path, function in (("function", operation.settle), ("undo", operation.forget)):
+        module, _, name = found.inputs[path].partition(":")
+        assert (module, getattr(operation, name)) == (operation.__name__, function)
+
+
+def test_the_name_of_a_service_comes_after_the_rollout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: no output of a stack names services that do not run what they should."""
+    monkeypatch.setattr("backends.aws.recorded.AwsRecorder", NotRolledOut)
+    with pytest.raises(Exception, match="did not start"):
+        record(lambda: pulumi.Output.all(**build().rolled_out))
+
+
+class NotRolledOut(AwsRecorder):
+    """An AWS in which the rollout fails."""
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        identifier, state = super().new_resource(args)
-        if args.name == "airflow-scheduler":
-            state = state | {"taskDefinition": "arn:definition/scheduler:0"}
-        return identifier, state
-
-
-def test_a_rollback_fails_the_update(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule: a service that was rolled back is steady too; the update says so, without a traceback."""
-    monkeypatch.setattr("backends.aws.recorded.AwsRecorder", RolledBack)
-    with pytest.raises(
-        pulumi.RunError, match=r"the new scheduler did not start: ECS has rolled .* back to scheduler:0"
-    ):
-        record(lambda: pulumi.Output.all(**build().rolled_out))
+        if args.name == "airflow-rollout":
+            raise RuntimeError("the new scheduler did not start")
+        return super().new_resource(args)
