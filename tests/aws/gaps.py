@@ -133,4 +133,17 @@ def _named(change: dict[str, Any]) -> tuple[str, str]:
 
 def fill() -> None:
     """Add it; once is enough, twice does no harm."""
+    for holder, name, operation in (
+        (AthenaResponse, "update_work_group", update_work_group),
+        (AthenaResponse, "delete_named_query", delete_named_query),
+        # Its handler for alarms reads a composite alarm's rule too, but nothing calls it for one.
+        (CloudWatchResponse, "put_composite_alarm", CloudWatchResponse.put_metric_alarm),
+        *((ElastiCacheResponse, operation.__name__, operation) for operation in CACHE_GROUPS),
+        (ApplicationAutoScalingResponse, "tag_resource", change_tags),
+        (ApplicationAutoScalingResponse, "untag_resource", change_tags),
+        (Queue, "_set_attributes", set_attributes),
+        (SQSBackend, "get_queue_attributes", get_queue_attributes),
+        (Route53Backend, "change_resource_record_sets", change_resource_record_sets),
+    ):
+        setattr(holder, name, operation)
     rollouts.fill()

@@ -56,7 +56,7 @@ def describe_services(self: Any, cluster_str: str, service_names_or_arns: list[s
     found, failures = _describe(self, cluster_str, service_names_or_arns)
     for service in found:
         for one in service.deployments:
-            if end := _ends.pop(one["id"], None):
+            if end := _ends.pop(str(one["id"]), None):
                 end()
     return found, failures
 

@@ -231,7 +231,7 @@ ELSEWHERE = (
     Elsewhere(
         "tests/operations/running/test_aws_change.py::test_a_service_without_bounds_is_scaled_alone",
         '.scale("triggerer"',
-        ("airflow-stack scale -s prod triggerer=0",),
+        ("airflow-stack scale -s prod triggerer=0", "airflow-stack scale -s prod worker=0"),
     ),
     Elsewhere(
         "tests/operations/entries/test_entry_secrets_manager.py::test_there_and_back_and_again",
