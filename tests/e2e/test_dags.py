@@ -74,6 +74,7 @@ def checked(session: Session, place: Stack, tmp_path_factory: pytest.TempPathFac
     (stack.program / "config" / "from_config.py").write_text('TAG = "config"\n')
     (stack.program / "plugins" / "from_plugins.py").write_text('TAG = "plugins"\n')
     (stack.program / "plugins" / "broken_plugin.py").write_text("import a_library_that_nobody_has\n")
+    (stack.program / "plugins" / "exiting_plugin.py").write_text("import os\nos._exit(3)\n")
     given = ["--connections", str(place.program / "connections.yaml"),
              "--variables", str(place.program / "variables.json")]  # fmt: skip
     result = stack.cli("dags", "check", "-s", stack.name, "--json", "--slow", "1.4", *given)
@@ -99,9 +100,10 @@ def test_the_name_says_what_is_found(checked: Checked, file: Path) -> None:
 
 
 def test_broken_files_fail_the_check(checked: Checked) -> None:
-    """Rule: exit code 1, a broken plugin is found too, and a given secret is nowhere."""
+    """Rule: exit code 1, broken plugins are found too, and a given secret is nowhere."""
     assert checked.code == 1
     assert [each["kind"] for each in checked.of("broken_plugin")] == ["plugin"]
+    assert [each["kind"] for each in checked.of("exiting_plugin")] == ["crash"]
     assert PASSWORD not in checked.output
 
 
@@ -111,6 +113,37 @@ def test_the_examples_pass(place: Stack) -> None:
     assert re.search(r"4 DAGs in 4 files: 0 errors, 0 warnings; slowest import \d", result.output)
     assert "airflow-stack/airflow:2.10.2-" in result.output
     assert left(place) == []
+
+
+def test_a_file_that_ends_its_process_is_not_run(place: Stack) -> None:
+    """Rule: `dags test` says what becomes of the file that holds the DAG's name."""
+    dag = place.program / "dags" / "exits.py"
+    dag.write_text("# airflow DAG exiting\nimport os\nos._exit(3)\n")
+    try:
+        result = place.cli("dags", "test", "exiting", "-s", place.name)
+    finally:
+        dag.unlink()
+    assert result.code == 1
+    assert "dags/exits.py: error: the import ends the whole process, with exit code 3" in result.output
+
+
+def test_local_settings_that_raise(place: Stack) -> None:
+    """Rule: one error with its line, for a check and for a run; the DAGs are checked without them."""
+    settings = place.program / "config" / "airflow_local_settings.py"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text('raise RuntimeError("the settings raise")\n')
+    try:
+        for command in (["check"], ["test", "example_deferrable"]):
+            result = place.cli("dags", *command, "-s", place.name)
+            assert result.code == 1
+            assert (
+                "config/airflow_local_settings.py:1: error: no role of the stack starts: RuntimeError: the settings"
+                in (result.output)
+            )
+            assert "Traceback" not in result.output
+            assert "4 DAGs in 4 files" in result.output or command != ["check"]
+    finally:
+        settings.unlink()
 
 
 def test_missing_names_fail_a_strict_check(place: Stack) -> None:

@@ -162,6 +162,9 @@ def test_a_queue_without_a_worker_takes_no_slot_and_is_named(crowded: Stack) -> 
     told = "\n".join(document["tasks"]["troubles"])
     for words in ("task 'train': no worker of this stack serves queue 'gpu'", "DAG mutated, task work", "'mutant'"):
         assert words in told
+    checked = crowded.cli("dags", "check", "-s", crowded.name).output
+    for words in ("queue 'gpu'", "exits.py: error: the import ends", "signals.py: error: the import ends"):
+        assert words in checked
 
 
 def test_what_raises_in_the_scheduler_is_passed_over_and_named(crowded: Stack) -> None:

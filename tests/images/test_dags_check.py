@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from airflow_stack_runtime import memory
 from airflow_stack_runtime.verbs.dag_file import Found, Problem, examine, problem
 from airflow_stack_runtime.verbs.dag_references import Reference
 from airflow_stack_runtime.verbs.dags_check import duplicates, missing
@@ -33,6 +34,17 @@ def die(*_: object) -> Found:
     return Found("")
 
 
+def signal_the_group(*_: object) -> Found:
+    os.killpg(0, signal.SIGKILL)
+    return Found("")
+
+
+def leave_a_child(*_: object) -> Found:
+    if os.fork() == 0:
+        time.sleep(60)
+    os._exit(4)
+
+
 def hang(*_: object) -> Found:
     while True:
         time.sleep(60)
@@ -48,7 +60,9 @@ def test_a_file_is_looked_at_in_a_process_of_its_own() -> None:
     [
         (leave, 60, "crash", "exit code 3"),
         (leave_politely, 60, "crash", "SystemExit: enough"),
-        (die, 60, "crash", "SIGKILL: out of memory?"),
+        (die, 60, "crash", "by signal SIGKILL; look for os._exit"),
+        (signal_the_group, 60, "crash", "by signal SIGKILL"),
+        (leave_a_child, 60, "crash", "exit code 4"),
         (hang, 0.2, "timeout", "never ends"),
     ],
 )
@@ -57,6 +71,23 @@ def test_a_file_that_ends_or_hangs_its_process(look: object, seconds: float, kin
     [found] = examine("x.py", [], seconds, look).problems  # type: ignore[arg-type]
     assert (found.kind, found.file) == (kind, "x.py")
     assert words in found.message
+
+
+def test_a_file_that_is_killed_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: the kernel's count tells it from any other kill; limit and key are said."""
+    counts = iter((3, 4))
+    monkeypatch.setattr(memory, "read", lambda: memory.Memory(768, 768, next(counts)))
+    monkeypatch.setenv("AIRFLOW_STACK_MEMORY_ADVICE", "raise airflow-stack:scheduler.memory to 1536 (now 768)")
+    [found] = examine("x.py", [], 60, die).problems
+    assert found.kind == "memory"
+    assert "limit of 768 MiB" in found.message
+    assert found.message.endswith("or raise airflow-stack:scheduler.memory to 1536 (now 768)")
+
+
+def test_the_child_is_killed_before_the_check_for_memory() -> None:
+    """Rule: the kernel is told so."""
+    score = lambda *_: Found(Path("/proc/self/oom_score_adj").read_text().strip())  # noqa: E731
+    assert int(examine("x.py", [], 60, score).file) >= memory.EXPENDABLE
 
 
 def test_the_place_of_an_error(tmp_path: Path) -> None:

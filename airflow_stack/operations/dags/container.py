@@ -18,7 +18,7 @@ from airflow_stack.airflow.secrets import DIRECTORY as MOUNTED
 from airflow_stack.backends.labels import DIRECTORY
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.dags.entries import Entries
-from airflow_stack.operations.dags.subject import GIVEN, Subject
+from airflow_stack.operations.dags.subject import GIVEN, Memory, Subject
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.running.interface import MARKER
 
@@ -34,14 +34,14 @@ def answer(
     program: str,
     request: Mapping[str, Any],
     entries: Entries,
-    memory: int,
+    memory: Memory,
     *,
     network: bool,
     output: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Run a program of the image's runtime, and return the JSON of its last line.
 
-    ``memory`` is in MiB; ``output`` gets each other line as it comes. Without ``network`` nothing is reached, and
+    ``output`` gets each other line as it comes. Without ``network`` nothing is reached, and
     nothing but /tmp and the logs can be written to. Raises OperationError where there is no result.
     """
     found: dict[str, Any] | None = None
@@ -68,7 +68,7 @@ def answer(
 
 
 @contextmanager
-def _container(subject: Subject, program: str, given: Path, memory: int, *, network: bool) -> Iterator[Container]:
+def _container(subject: Subject, program: str, given: Path, memory: Memory, *, network: bool) -> Iterator[Container]:
     uid = subject.user.partition(":")[0]
     mounts = [Mount(f"{HOME}/{name}", str(path), "bind", read_only=True) for name, path in subject.folders.items()]
     scratch = {"/tmp": "mode=1777,exec", f"{HOME}/logs": f"mode=0770,uid={uid}"}  # noqa: S108 - the container's own
@@ -76,7 +76,7 @@ def _container(subject: Subject, program: str, given: Path, memory: int, *, netw
         container = client().containers.create(
             subject.image.tag,
             [f"{RUNTIME}/{program}"],
-            environment=subject.environment | UNBUFFERED,
+            environment=subject.environment | UNBUFFERED | {"AIRFLOW_STACK_MEMORY_ADVICE": memory.advice},
             user=subject.user,
             group_add=["0"],
             labels={LABEL: subject.stack, DIRECTORY: str(subject.program)},
@@ -84,8 +84,8 @@ def _container(subject: Subject, program: str, given: Path, memory: int, *, netw
             tmpfs={MOUNTED: f"mode=0700,uid={uid}"} | ({} if network else scratch),
             read_only=not network,
             network_mode=None if network else "none",
-            mem_limit=f"{memory}m",
-            memswap_limit=f"{memory}m",
+            mem_limit=f"{memory.mib}m",
+            memswap_limit=f"{memory.mib}m",
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
             log_config=LogConfig(type="json-file"),
@@ -135,8 +135,8 @@ def _lines(container: Container) -> Iterator[str]:
         yield rest.decode(errors="replace")
 
 
-def _without_result(program: str, state: Mapping[str, Any], memory: int, tail: list[str]) -> str:
+def _without_result(program: str, state: Mapping[str, Any], memory: Memory, tail: list[str]) -> str:
     if state.get("OOMKilled"):
-        return f"{program} took more than {memory} MiB of memory and was killed.\nGive the role more in the stack file."
+        return f"{program} took more than {memory.mib} MiB of memory and was killed.\nTo give it more: {memory.advice}"
     last = "\n".join(f"  | {line}" for line in tail if line.strip())
     return f"{program} ended with exit code {state.get('ExitCode')} and no result.\n{last}".rstrip()

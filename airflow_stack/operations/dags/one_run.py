@@ -11,6 +11,7 @@ from typing import Any
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.dags.container import answer
 from airflow_stack.operations.dags.entries import read
+from airflow_stack.operations.dags.report import as_text
 from airflow_stack.operations.dags.subject import subject
 from airflow_stack.operations.image_build import Say
 
@@ -40,8 +41,11 @@ def run(
     tried.environment.update(ENVIRONMENT)
     say(f"running {dag} in {tried.image.tag}")
     found = answer(tried, "dags-test", asked, entries, tried.task_memory, network=True, output=output)
+    problems = as_text(found.get("problems", ()), tried.folders)
+    if found["state"] == "not started":
+        raise OperationError(f"{dag} was not run.\n{problems}")
     if found["state"] == "not found":
-        raise OperationError(_not_found(dag, stack, found))
+        raise OperationError(_not_found(dag, stack, found, problems))
     if found["state"] == "not imported":
         raise OperationError(
             f"the file of {dag} can't be imported: the lines above say why.\n"
@@ -75,13 +79,12 @@ def _conf(text: str | None) -> Any:
     return conf
 
 
-def _not_found(dag: str, stack: str, found: dict[str, Any]) -> str:
+def _not_found(dag: str, stack: str, found: dict[str, Any], problems: str) -> str:
+    if problems:
+        return f"{dag} can't be run: a file that holds its name can't be imported.\n{problems}"
     there = ", ".join(found["dags"]) or "none"
-    broken = (
-        f" {len(found['broken'])} files can't be imported: airflow-stack dags check -s {stack}"
-        if found["broken"]
-        else ""
-    )
+    number = "1 file" if found["broken"] == 1 else f"{found['broken']} files"
+    broken = f" {number} can't be imported: airflow-stack dags check -s {stack}" if found["broken"] else ""
     return f"there is no DAG {dag!r}. The DAGs are: {there}.{broken}"
 
 

@@ -89,6 +89,11 @@ def report(
     return Report(stack, image, answer["seconds"], tuple(files), tuple(findings))
 
 
+def as_text(problems: Iterable[Mapping[str, Any]], folders: Mapping[str, Path]) -> str:
+    """Problems as the report of a check shows them."""
+    return "\n".join(line for raw in problems for line in _lines(_finding(raw, folders)))
+
+
 def _finding(raw: Mapping[str, Any], folders: Mapping[str, Path]) -> Finding:
     return Finding(
         "warning" if raw["kind"] in WARNINGS else "error",

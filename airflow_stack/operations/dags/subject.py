@@ -12,6 +12,7 @@ from airflow_stack.backends.images import PROJECT_FOLDERS, Image, image
 from airflow_stack.backends.machine import AIRFLOW_UID, Machine
 from airflow_stack.backends.memory import limits
 from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, origin
 from airflow_stack.operations.docker_engine import client
@@ -33,6 +34,21 @@ INSTEAD = {
 
 
 @dataclass(frozen=True)
+class Memory:
+    """Of a container that does the work of a role."""
+
+    mib: int
+    """Its limit."""
+    key: str
+    """Config key that sets it."""
+
+    @property
+    def advice(self) -> str:
+        """How it is given more."""
+        return f"raise {NAMESPACE}:{self.key} (now {self.mib})"
+
+
+@dataclass(frozen=True)
 class Subject:
     """One stack's DAGs, and all that their container is made of."""
 
@@ -46,9 +62,10 @@ class Subject:
     """Names of the secret files that Airflow's configuration refers to."""
     folders: dict[str, Path]
     """Of the project, by name; those that are there."""
-    import_memory: int
-    """Limits in MiB: of what imports DAGs, and of what runs tasks."""
-    task_memory: int
+    import_memory: Memory
+    """Of what imports DAGs."""
+    task_memory: Memory
+    """Of what runs tasks."""
 
 
 def subject(directory: Path, stack: str, say: Say) -> Subject:
@@ -103,7 +120,8 @@ def _environment(environment: dict[str, str]) -> dict[str, str]:
     return kept | INSTEAD | {"AIRFLOW__SECRETS__BACKEND_KWARGS": files, "AIRFLOW_HOME": HOME}
 
 
-def _memory(config: StackConfig, program: Path, stack: str, role: Role) -> int:
+def _memory(config: StackConfig, program: Path, stack: str, role: Role) -> Memory:
     if config.on_aws:
-        return config.aws.size(role.spec.section).memory
-    return limits(config, Machine.of(config, program, stack).memory)[role.name].mib
+        return Memory(config.aws.size(role.spec.section).memory, f"target.{role.spec.section}.memory")
+    limit = limits(config, Machine.of(config, program, stack).memory)[role.name]
+    return Memory(limit.mib, limit.key)

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_stack.operations import running
 from airflow_stack.operations.dags import check_all as module
+from airflow_stack.operations.dags.subject import Memory
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
     """Requests to the container, which is played and finds nothing."""
     requests: list[Any] = []
     image = SimpleNamespace(tag="image:tag")
-    tried = SimpleNamespace(image=image, folders={"dags": tmp_path}, import_memory=1024)
+    tried = SimpleNamespace(image=image, folders={"dags": tmp_path}, import_memory=Memory(1024, "scheduler.memory"))
 
     def answer(_: Any, program: str, request: Any, *__: Any, network: bool) -> dict[str, Any]:
         requests.append((program, request, network))

@@ -12,9 +12,10 @@ from airflow_stack.backends.images import Image
 from airflow_stack.errors import OperationError, Terminated
 from airflow_stack.operations.dags import container
 from airflow_stack.operations.dags.entries import Entries
-from airflow_stack.operations.dags.subject import Subject
+from airflow_stack.operations.dags.subject import Memory, Subject
 
 PASSWORD = "hunter2hunter2"
+GIVEN = Memory(1024, "scheduler.memory")
 
 
 class Engine:
@@ -56,7 +57,7 @@ class Engine:
 def tried(tmp_path: Path) -> Subject:
     image = Image("airflow", tmp_path, "image:tag", {})
     folders = {"dags": tmp_path / "dags"}
-    return Subject("local", tmp_path, image, "1000:0", {"A": "b"}, ("fernet_key",), folders, 1024, 2048)
+    return Subject("local", tmp_path, image, "1000:0", {"A": "b"}, ("fernet_key",), folders, GIVEN, GIVEN)
 
 
 def run(
@@ -66,7 +67,7 @@ def run(
     printed: list[str] = []
     entries = Entries({"db": f"postgresql://me:{PASSWORD}@db/x"}, {"x": PASSWORD})
     found = container.answer(
-        tried, "dags-check", {"known": {}}, entries, 1024, network=network, output=printed.append
+        tried, "dags-check", {"known": {}}, entries, GIVEN, network=network, output=printed.append
     )  # fmt: skip
     return found, printed
 

@@ -9,6 +9,12 @@ import pytest
 
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.dags import one_run
+from airflow_stack.operations.dags.subject import Memory
+
+CRASH = {
+    "kind": "crash", "message": "the import ends the whole process", "file": "/opt/airflow/dags/x.py", "line": 0,
+    "source": "", "traceback": [],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -21,7 +27,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             tag = "image:tag"
 
         environment: dict[str, str] = {}  # noqa: RUF012
-        task_memory = 1024
+        task_memory = Memory(1024, "scheduler.memory")
+        folders = {"dags": Path("/home/me/dags")}  # noqa: RUF012
 
     def answer(subject: Any, program: str, request: Any, *_: Any, **options: Any) -> Any:
         played.update(request=request, program=program, environment=subject.environment, **options)
@@ -57,7 +64,12 @@ def test_bad_options(asked: dict[str, Any], options: dict[str, str], words: str)
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"state": "not found", "dags": ["a", "b"], "broken": ["x.py"]}, ["The DAGs are: a, b", "dags check -s local"]),
+        ({"state": "not found", "dags": ["a", "b"], "broken": 1}, ["The DAGs are: a, b", "dags check -s local"]),
+        (
+            {"state": "not found", "dags": ["a"], "broken": 1, "problems": [CRASH]},
+            ["d can't be run", "/home/me/dags/x.py: error: the import ends the whole process"],
+        ),
+        ({"state": "not started", "problems": [CRASH]}, ["d was not run", "/home/me/dags/x.py: error: "]),
         ({"state": "not imported"}, ["can't be imported", "--variables FILE"]),
         ({"state": "failed", "tasks": {"a": "failed", "b": "success"}, "needs_docker": []}, ["Failed: a;"]),
         (

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import linecache
 import logging
-import multiprocessing
 import os
-import signal
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from airflow_stack_runtime.verbs.apart import Ending, apart
 from airflow_stack_runtime.verbs.dag_references import Lookups, Reference, in_code, in_dag
 
 FRAMES = 5
 """Lines of the user's code that a traceback shows: the last ones."""
+ADVICE = "AIRFLOW_STACK_MEMORY_ADVICE"
+"""Says how the container is given more memory."""
+REMEDY = "look for os._exit, sys.exit and os.kill in it and in what it imports"
 
 
 @dataclass(frozen=True)
@@ -47,56 +48,34 @@ class Found:
 
 
 def examine(path: str, folders: Sequence[str], seconds: float, look: Callable[..., Found] | None = None) -> Found:
-    """Import the file in a child of this process, which may do what it likes: hang, end, or take all the memory.
+    """Import the file in a child of this process, and say what became of it.
 
     ``folders`` hold the user's code. After ``seconds`` the child is killed, as the scheduler would.
     """
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(look or imported, path, folders, sender))
     started = time.monotonic()
-    child.start()
-    sender.close()
-    found = Found(path)
-    try:
-        if receiver.poll(seconds):
-            found = receiver.recv()
-        else:
-            found.problems.append(
-                Problem(
-                    "timeout",
-                    f"the import never ends: killed after core.dag_file_processor_timeout, {seconds:g} s",
-                    path,
-                )
-            )
-    except EOFError:
-        child.join()
-        found.problems.append(Problem("crash", f"the import ends the whole process, {_ending(child.exitcode)}", path))
+    ending = apart(lambda: _looked_at(look or imported, path, folders), seconds)
+    found = ending.result or Found(path, problems=[unfinished(ending, "the import", path, seconds)])
     found.seconds = found.seconds or time.monotonic() - started
-    child.kill()
-    child.join()
     return found
 
 
-def _child(look: Callable[..., Found], path: str, folders: Sequence[str], sender: Connection) -> None:
-    """What the file prints is nobody's; and no thread that it starts keeps the process alive."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (1, 2):
-        os.dup2(nowhere, stream)
+def _looked_at(look: Callable[..., Found], path: str, folders: Sequence[str]) -> Found:
     try:
-        sender.send(look(path, folders))
+        return look(path, folders)
     except SystemExit as error:
-        found = Found(path)
-        found.problems.append(problem(error, folders, path, "crash"))
-        sender.send(found)
-    os._exit(0)
+        return Found(path, problems=[problem(error, folders, path, "crash")])
 
 
-def _ending(code: int | None) -> str:
-    if code is not None and code < 0:
-        hint = ": out of memory?" if -code == signal.SIGKILL else ""
-        return f"by signal {signal.Signals(-code).name}{hint}"
-    return f"with exit code {code}"
+def unfinished(ending: Ending[Any], what: str, path: str, seconds: float) -> Problem:
+    """Why there is no result of the child that did ``what``, and what to do."""
+    if ending.kind == "timeout":
+        text = f"never ends: killed after core.dag_file_processor_timeout, {seconds:g} s; do that work in a task"
+    elif ending.kind == "memory":
+        advice = os.environ.get(ADVICE, "give it more")
+        text = f"takes all memory, {ending.text}, and was killed: do that work in a task, or {advice}"
+    else:
+        text = f"ends the whole process, {ending.text}; {REMEDY}"
+    return Problem(ending.kind, f"{what} {text}", path)
 
 
 def imported(path: str, folders: Sequence[str]) -> Found:
@@ -173,7 +152,7 @@ def problem(error: BaseException, folders: Sequence[str], path: str, kind: str) 
     text = " ".join(str(error).split("\n", 1)[0].split())
     message = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if kind == "crash":
-        message = f"the import ends the whole process: {message}"
+        message = f"the import ends the whole process: {message}; {REMEDY}"
     if kind == "timeout":
         message = "the import takes longer than core.dagbag_import_timeout allows"
     if _without_network(error):

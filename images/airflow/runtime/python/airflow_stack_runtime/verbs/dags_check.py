@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import time
 from collections import defaultdict
 from collections.abc import Iterable
@@ -11,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from airflow_stack_runtime.verbs import throwaway
+from airflow_stack_runtime.verbs import loaded_first, throwaway
 from airflow_stack_runtime.verbs.dag_file import Found, Problem, examine
 from airflow_stack_runtime.verbs.dag_references import Reference
 
@@ -56,23 +57,6 @@ def unknown(found: Found, known: throwaway.Known) -> Found:
     return found
 
 
-def load_plugins(seconds: float) -> list[Problem]:
-    """Load the plugins as every process of Airflow does; what is wrong with them."""
-    from airflow import plugins_manager
-    from airflow.exceptions import AirflowTaskTimeout
-    from airflow.utils.timeout import timeout
-
-    try:
-        with timeout(int(seconds)):
-            plugins_manager.ensure_plugins_loaded()
-    except (Exception, AirflowTaskTimeout, SystemExit) as error:
-        return [Problem("plugin", f"the plugins can't be loaded: {type(error).__name__}: {error}")]
-    return [
-        Problem("plugin", f"the plugin can't be loaded: {text}", str(HOME / "plugins" / file))
-        for file, text in sorted(plugins_manager.import_errors.items())
-    ]
-
-
 def preload(paths: Iterable[str]) -> None:
     """Airflow's own modules that the files import: once for all of them, as the scheduler does."""
     from airflow.utils.file import iter_airflow_imports
@@ -86,19 +70,19 @@ def preload(paths: Iterable[str]) -> None:
 
 def check() -> dict[str, Any]:
     """The whole report: files with their DAGs and problems, problems of plugins, and the limits that hold."""
+    started = time.monotonic()
+    folders = [str(HOME / folder) for folder in FOLDERS]
+    first = loaded_first.load(HOME, folders)
     from airflow.configuration import conf
     from airflow.utils.file import list_py_file_paths
 
-    started = time.monotonic()
     request = throwaway.request()
     known = throwaway.Known(request["known"])
     throwaway.create_tables()
     limit = conf.getfloat("core", "dag_file_processor_timeout")
-    plugins = load_plugins(limit)
     paths = sorted(list_py_file_paths(HOME / "dags"))
     if conf.getboolean("scheduler", "parsing_pre_import_modules"):
         preload(paths)
-    folders = [str(HOME / folder) for folder in FOLDERS]
     files = [unknown(examine(path, folders, limit), known) for path in paths]
     for twice in duplicates(files):
         next(found for found in files if found.file == twice.file).problems.append(twice)
@@ -108,14 +92,18 @@ def check() -> dict[str, Any]:
              "problems": [asdict(each) for each in found.problems]}
             for found in files
         ],
-        "problems": [asdict(each) for each in plugins],
+        "problems": [asdict(each) for each in first],
         "import_timeout": conf.getfloat("core", "dagbag_import_timeout"),
         "seconds": round(time.monotonic() - started, 3),
     }  # fmt: skip
 
 
 def main() -> None:
-    """Print the report. Airflow itself is imported after its secrets are there."""
+    """Print the report. Airflow itself is imported after its secrets are there.
+
+    As the container's first process, which none of its others can kill, whatever a file does.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     throwaway.make_secrets(throwaway.request()["secrets"])
     throwaway.answer(check())
 

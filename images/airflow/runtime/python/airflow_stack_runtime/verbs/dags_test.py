@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from airflow_stack_runtime.patches import loader
-from airflow_stack_runtime.verbs import throwaway
+from airflow_stack_runtime.verbs import loaded_first, throwaway
 from airflow_stack_runtime.verbs.dag_file import Found, examine
 
 HOME = Path(os.environ.get("AIRFLOW_HOME", "/opt/airflow"))
@@ -52,6 +53,10 @@ def find(wanted: str, paths: Iterable[str], look: Callable[[str], Found]) -> tup
 
 def run(wanted: str, date: str | None, conf: Any) -> dict[str, Any]:
     """Run the DAG of this name; how it ended, by task too."""
+    first = loaded_first.load(HOME, [str(HOME)])
+    if any(each.kind != "plugin" for each in first):
+        return {"state": "not started", "problems": [asdict(each) for each in first]}
+    throwaway.create_tables()
     from airflow.configuration import conf as options
     from airflow.models.dagbag import DagBag
     from airflow.utils import timezone
@@ -60,8 +65,16 @@ def run(wanted: str, date: str | None, conf: Any) -> dict[str, Any]:
     limit = options.getfloat("core", "dag_file_processor_timeout")
     path, seen = find(wanted, list_py_file_paths(HOME / "dags"), lambda each: examine(each, [str(HOME)], limit))
     if not path:
-        broken = [found.file for found in seen if found.problems]
-        return {"state": "not found", "dags": sorted(name for found in seen for name in found.dags), "broken": broken}
+        broken = [found for found in seen if found.problems]
+        named = [
+            each for found in broken for each in found.problems if wanted.encode() in Path(found.file).read_bytes()
+        ]
+        return {
+            "state": "not found",
+            "dags": sorted(name for found in seen for name in found.dags),
+            "broken": len(broken),
+            "problems": [asdict(each) for each in named],
+        }
     bag = DagBag(path, include_examples=False)
     if wanted not in bag.dags:  # what was replaced for the search, such as a variable, is not there
         print("\n".join(bag.import_errors.values()), flush=True)
@@ -80,7 +93,6 @@ def main() -> None:
     """Run what the request names; exit code 1 where it does not succeed."""
     asked = throwaway.request()
     throwaway.make_secrets(asked["secrets"])
-    throwaway.create_tables()
     result = run(asked["dag"], asked["date"], asked["conf"])
     throwaway.answer(result)
     sys.exit(0 if result["state"] == "success" else 1)
