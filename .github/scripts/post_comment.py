@@ -29,6 +29,7 @@ BOT = "github-actions[bot]"
 CHARACTERS = 65_000
 BYTES = 4 * CHARACTERS
 PAGES = 20
+ON_A_PAGE = 100
 
 
 class BadArtifactError(Exception):
@@ -135,12 +136,12 @@ def body(text: str | None, run: dict[str, Any]) -> str:
 def post(github: GitHub, number: int, text: str) -> str:
     """Renew the comment, or make it. Returns what was done."""
     for page in range(1, PAGES + 1):
-        found = github.call("GET", f"/issues/{number}/comments?per_page=100&page={page}")
+        found = github.call("GET", f"/issues/{number}/comments?per_page={ON_A_PAGE}&page={page}")
         for one in found:
             if one["user"]["login"] == BOT and one["body"].startswith(MARKER):
                 github.call("PATCH", f"/issues/comments/{int(one['id'])}", {"body": text})
                 return "renewed"
-        if len(found) < 100:
+        if len(found) < ON_A_PAGE:
             break
     github.call("POST", f"/issues/{number}/comments", {"body": text})
     return "made"

@@ -140,16 +140,30 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     if config.docker_socket_proxy.enabled:
         networks["docker"] = Network(inner, internal=True)
         containers.append(_docker_socket_proxy(config, built["docker-socket-proxy"], name, machine))
-    containers.append(_airflow(deployment.init, deployment, config, machine, memory, built["airflow"], name, data))
+    containers.append(
+        _airflow(deployment.init, deployment, config, machine, memory, built["airflow"], name=name, depends_on=data)
+    )
     before = (*data, deployment.init.name)
     for role in deployment.roles:
         for index in range(1, role.count + 1):
             suffix = f"-{index}" if role.spec.count else ""
             containers.append(
-                _airflow(role, deployment, config, machine, memory, built["airflow"], name, before, suffix)
+                _airflow(
+                    role,
+                    deployment,
+                    config,
+                    machine,
+                    memory,
+                    built["airflow"],
+                    name=name,
+                    depends_on=before,
+                    suffix=suffix,
+                )
             )
     containers.append(_proxy(config, built["proxy"], name))
-    url = f"http://{_host(config.local.bind_address)}{'' if config.proxy.port == 80 else f':{config.proxy.port}'}"
+    url = (
+        f"http://{_host(config.local.bind_address)}{'' if config.proxy.port == HTTP_PORT else f':{config.proxy.port}'}"
+    )
     return Plan(
         containers=tuple(containers),
         networks=networks,
@@ -164,12 +178,16 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
     )
 
 
+HTTP_PORT = 80
+"""What a browser takes where a URL names none."""
+
+
 def _host(address: str) -> str:
     """Of a URL that reaches this address from this machine."""
     ip = ipaddress.ip_address(address)
     if ip.is_loopback or ip.is_unspecified:
         return "localhost"
-    return f"[{ip}]" if ip.version == 6 else str(ip)
+    return f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
 
 
 def name_prefix(config: StackConfig) -> str:
@@ -196,6 +214,7 @@ def _airflow(
     machine: Machine,
     memory: Mapping[str, Limit],
     image: Image,
+    *,
     name: str,
     depends_on: tuple[str, ...],
     suffix: str = "",

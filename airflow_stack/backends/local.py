@@ -96,7 +96,7 @@ class LocalStack(pulumi.ComponentResource):
         self.containers = {}
         for container in plan.containers:
             self.containers[container.service] = self._container(
-                name, container, plan, machine, stack, secrets, networks, volumes
+                name, container, plan, machine, stack, secrets, networks=networks, volumes=volumes
             )
         self.register_outputs({})
 
@@ -113,6 +113,7 @@ class LocalStack(pulumi.ComponentResource):
         machine: Machine,
         stack: str,
         secrets: StackSecrets,
+        *,
         networks: Mapping[str, docker.Network],
         volumes: Mapping[str, docker.Volume],
     ) -> docker.Container:

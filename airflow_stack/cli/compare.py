@@ -15,8 +15,8 @@ from airflow_stack.cli.app import HERE, Directory, Stack, app
 def graph(
     stack: Stack,
     cwd: Directory = HERE,
-    format: Annotated[
-        Literal["mermaid", "svg"] | None, typer.Option(help="Default: by the file's suffix, else mermaid.")
+    form: Annotated[
+        Literal["mermaid", "svg"] | None, typer.Option("--format", help="Default: by the file's suffix, else mermaid.")
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A file instead of standard output.")] = None,
 ) -> None:
@@ -26,7 +26,7 @@ def graph(
     """
     from airflow_stack.operations.graph import write
 
-    drawn = write(cwd, stack, format, output)
+    drawn = write(cwd, stack, form, output)
     if output is None:
         typer.echo(drawn, nl=False)
 

@@ -25,6 +25,7 @@ Variables = Annotated[
 def import_all(
     stack: Stack,
     cwd: Directory = HERE,
+    *,
     connections: Connections = None,
     variables: Variables = None,
     running: Annotated[

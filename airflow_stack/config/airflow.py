@@ -37,6 +37,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_.]{0,99}")
 _VERSION = r"(==|~=|>=|<=|<|>|!=)[A-Za-z0-9.*+!_-]+"
 _REQUIREMENT = re.compile(rf"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(\[[A-Za-z0-9._,-]+\])?({_VERSION}(,{_VERSION})*)?")
 # To apt-get, a name that ends in - is one to remove.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f]")
 _APT_PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[A-Za-z0-9.+:~-]+)?")
 
 
@@ -109,7 +110,7 @@ class AirflowConfig(Section):
             for key, value in values.items():
                 if release:
                     _refuse_what_is_not_the_users(release, section.replace(".", "_"), key)
-                if isinstance(value, str) and any(ord(char) < 32 and char not in "\n\t" for char in value):
+                if isinstance(value, str) and _CONTROL.search(value):
                     raise ValueError(f"{section}.{key} holds control characters")
         return options
 

@@ -95,7 +95,7 @@ def _problem(item: Mapping[str, Any], stack: str, target: str) -> Problem:
             message = f"must be {either(map(repr, kinds))}"
             key = _key(path)
             return Problem(key, message, f"kind: {kinds[0]}", set_command(stack, key, kinds[0]))
-    elif len(path) > 2 and path[-1] in _SCALARS:
+    elif path[2:] and path[-1] in _SCALARS:
         path = path[:-1]
     key = _key(path)
     message = _message(item)

@@ -8,6 +8,8 @@ from typing import Any
 from airflow_stack.cost.estimate import Estimate, Item, Load
 from airflow_stack.cost.prices import AS_OF, SOURCES, SPOT_SHARE
 
+HALF_A_CENT = 0.005
+
 NOTES = (
     f"List prices of {AS_OF}, on demand, without tax; sources: airflow_stack/cost/prices.json. Check them before you"
     " rely on a total.",
@@ -88,7 +90,7 @@ def _rows(idle: Estimate, loaded: Estimate | None) -> list[tuple[str, str, list[
     order = list(dict.fromkeys(service for service, _ in keys))
     keys.sort(key=lambda key: order.index(key[0]))
     rows = [(service, what, [one.get((service, what), 0.0) for one in amounts]) for service, what in keys]
-    return [row for row in rows if any(usd >= 0.005 for usd in row[2])]
+    return [row for row in rows if any(usd >= HALF_A_CENT for usd in row[2])]
 
 
 def _named(item: Item) -> str:

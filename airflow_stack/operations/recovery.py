@@ -75,7 +75,7 @@ def shared_state(pulumi: PulumiCli, found: Ownership) -> str:
     if not theirs:
         return ""
     owner = found.owner(theirs[0])
-    names = ", ".join(thing.name for thing in theirs[:3]) + (", …" if len(theirs) > 3 else "")
+    names = ", ".join(thing.name for thing in theirs[:3]) + (", …" if theirs[3:] else "")
     mend = f"make up STACK={stack}, which makes this copy of the state forget them"
     if not _is_copied(pulumi, found):
         mend = f"give the stack another name here: mv Pulumi.{stack}.yaml Pulumi.mine.yaml"

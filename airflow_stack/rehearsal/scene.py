@@ -26,6 +26,7 @@ TASKS = 20
 WORKERS = 2
 HEALTHY = 240.0
 ENDED = 300.0
+LONG = 10.0
 RUN = "rehearsal"
 
 
@@ -289,7 +290,7 @@ class Scene:
         except OperationError as error:
             words = task.log(30) if task else self._last_words()
             raise OperationError(f"{error}\n{words}") from None
-        if (seconds := time.monotonic() - start) > 10:
+        if (seconds := time.monotonic() - start) > LONG:
             self.say(f"  took {seconds:.0f} s")
 
 

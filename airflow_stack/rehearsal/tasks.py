@@ -118,7 +118,9 @@ class Runner:
         task_id = f"{role}-{next(self._numbers)}"
         try:
             router = self._router(task_id, definition)
-            container = self._create(task_id, task_id, main, int(definition["memory"]), command, port, router=router)
+            container = self._create(
+                task_id, task_id, main, memory=int(definition["memory"]), command=command, port=port, router=router
+            )
             task = Task(task_id, role, container, int(main.get("stopTimeout", 30)), router=router)
             container.start()
             for side in beside:
@@ -161,6 +163,7 @@ class Runner:
         name: str,
         task: str,
         definition: Mapping[str, Any],
+        *,
         memory: int = 0,
         command: list[str] | None = None,
         port: int | None = None,
@@ -220,9 +223,9 @@ class Runner:
         values = {}
         for entry in definition.get("secrets", ()):
             # The secret's ARN has seven parts; a key, a stage and a version of its value may follow.
-            arn, rest = entry["valueFrom"].split(":")[:7], entry["valueFrom"].split(":")[7:]
-            version = {"VersionId": rest[2]} if len(rest) == 3 and rest[2] else {}
-            values[entry["name"]] = client.get_secret_value(SecretId=":".join(arn), **version)["SecretString"]
+            words = str(entry["valueFrom"]).split(":")
+            version = {"VersionId": words[9]} if any(words[9:]) else {}
+            values[entry["name"]] = client.get_secret_value(SecretId=":".join(words[:7]), **version)["SecretString"]
         return values
 
 

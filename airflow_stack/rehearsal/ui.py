@@ -23,7 +23,7 @@ class Ui:
         form = {"username": username, "password": password, "csrf_token": token[1] if token else ""}
         self._session.post(f"{url}/login/", data=form, timeout=60, allow_redirects=False)
         self._without_tls()
-        if self.get("/api/v1/dags?limit=1").status_code != 200:
+        if self.get("/api/v1/dags?limit=1").status_code != requests.codes.ok:
             raise OperationError("the webserver refuses the admin's password")
 
     def _without_tls(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from airflow_stack_policies.rule import UNKNOWN, Props, Rule, Seen, StackRule, as_list, is_on
 
@@ -17,37 +17,42 @@ AWS_KEY_OF_SNS = "alias/aws/sns"
 
 def encrypted(type_: str, props: Props) -> Iterable[str]:
     """Each service has its own switch, and only some of them are on by default."""
-    if type_ in ("aws:rds/instance:Instance", "aws:rds/cluster:Cluster"):
-        if not is_on(props.get("storageEncrypted")):
-            yield "the database's storage is not encrypted: set storageEncrypted"
-    elif type_ in BUCKET_ENCRYPTION:
-        yield from _bucket(props)
-    elif type_ == PUBLIC_ACCESS_BLOCK:
-        yield from _open_switches(props)
-    elif type_ == "aws:sqs/queue:Queue":
-        if not (is_on(props.get("sqsManagedSseEnabled")) or props.get("kmsMasterKeyId")):
-            yield "the queue is not encrypted: set sqsManagedSseEnabled, or kmsMasterKeyId"
-    elif type_ == "aws:elasticache/replicationGroup:ReplicationGroup":
-        if not is_on(props.get("atRestEncryptionEnabled")):
-            yield "the cache is not encrypted at rest: set atRestEncryptionEnabled"
-        if not is_on(props.get("transitEncryptionEnabled")):
-            yield "the cache talks in clear: set transitEncryptionEnabled"
-    elif type_ == "aws:elasticache/cluster:Cluster":
-        if not props.get("replicationGroupId"):
-            yield "a cache of its own has no encryption at rest: make it a replication group"
-    elif type_ == "aws:sns/topic:Topic":
-        yield from _topic(props)
-    elif type_ == "aws:ecr/repository:Repository":
-        kinds = [one.get("encryptionType") for one in as_list(props.get("encryptionConfigurations"))]
-        if props.get("encryptionConfigurations") is not UNKNOWN and not kinds:
-            yield "the repository does not say how it is encrypted: set encryptionConfigurations"
-        if not all(kind in ("AES256", "KMS", UNKNOWN) for kind in kinds):
-            yield "the repository's encryptionType must be AES256 or KMS"
-    elif type_ == "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream":
-        if not _enabled(props.get("serverSideEncryption")):
-            yield "the delivery stream is not encrypted: set serverSideEncryption.enabled"
-    elif type_ == "aws:athena/workgroup:Workgroup":
-        yield from _workgroup(props)
+    return CHECKS[type_](props) if type_ in CHECKS else ()
+
+
+def _database(props: Props) -> Iterable[str]:
+    if not is_on(props.get("storageEncrypted")):
+        yield "the database's storage is not encrypted: set storageEncrypted"
+
+
+def _queue(props: Props) -> Iterable[str]:
+    if not (is_on(props.get("sqsManagedSseEnabled")) or props.get("kmsMasterKeyId")):
+        yield "the queue is not encrypted: set sqsManagedSseEnabled, or kmsMasterKeyId"
+
+
+def _replication_group(props: Props) -> Iterable[str]:
+    if not is_on(props.get("atRestEncryptionEnabled")):
+        yield "the cache is not encrypted at rest: set atRestEncryptionEnabled"
+    if not is_on(props.get("transitEncryptionEnabled")):
+        yield "the cache talks in clear: set transitEncryptionEnabled"
+
+
+def _cache_cluster(props: Props) -> Iterable[str]:
+    if not props.get("replicationGroupId"):
+        yield "a cache of its own has no encryption at rest: make it a replication group"
+
+
+def _repository(props: Props) -> Iterable[str]:
+    kinds = [one.get("encryptionType") for one in as_list(props.get("encryptionConfigurations"))]
+    if props.get("encryptionConfigurations") is not UNKNOWN and not kinds:
+        yield "the repository does not say how it is encrypted: set encryptionConfigurations"
+    if not all(kind in ("AES256", "KMS", UNKNOWN) for kind in kinds):
+        yield "the repository's encryptionType must be AES256 or KMS"
+
+
+def _delivery_stream(props: Props) -> Iterable[str]:
+    if not _enabled(props.get("serverSideEncryption")):
+        yield "the delivery stream is not encrypted: set serverSideEncryption.enabled"
 
 
 def _enabled(section: object) -> bool:
@@ -88,6 +93,21 @@ def _open_switches(props: Props) -> Iterable[str]:
     for key in ("blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"):
         if not is_on(props.get(key)):
             yield f"the public access block does not set {key}"
+
+
+CHECKS: dict[str, Callable[[Props], Iterable[str]]] = {
+    "aws:rds/instance:Instance": _database,
+    "aws:rds/cluster:Cluster": _database,
+    **dict.fromkeys(BUCKET_ENCRYPTION, _bucket),
+    PUBLIC_ACCESS_BLOCK: _open_switches,
+    "aws:sqs/queue:Queue": _queue,
+    "aws:elasticache/replicationGroup:ReplicationGroup": _replication_group,
+    "aws:elasticache/cluster:Cluster": _cache_cluster,
+    "aws:sns/topic:Topic": _topic,
+    "aws:ecr/repository:Repository": _repository,
+    "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream": _delivery_stream,
+    "aws:athena/workgroup:Workgroup": _workgroup,
+}
 
 
 def buckets_are_closed(resources: Sequence[Seen]) -> Iterable[tuple[Seen, str]]:

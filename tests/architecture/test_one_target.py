@@ -6,6 +6,7 @@ from typing import Any
 
 import grimp
 import pytest
+
 from architecture.one_target import OneTarget
 
 

@@ -55,9 +55,9 @@ class Services(pulumi.ComponentResource):
         definitions: TaskDefinitions,
         network: Network,
         groups: SecurityGroups,
+        *,
         load_balancer: LoadBalancer,
         migration: Migration,
-        *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Services", name, None, opts)

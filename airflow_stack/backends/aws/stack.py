@@ -101,11 +101,11 @@ class AwsStack(pulumi.ComponentResource):
             deployment,
             image.reference,
             roles,
-            _environment(config, storage, broker, load_balancer),
-            stored.arns,
-            stored.versions,
-            logs,
-            cluster,
+            environment=_environment(config, storage, broker, load_balancer),
+            secret_arns=stored.arns,
+            secret_versions=stored.versions,
+            logs=logs,
+            cluster=cluster,
             opts=opts,
         )
         needed: list[pulumi.Resource] = [stored, broker, *roles.policies]
@@ -113,7 +113,17 @@ class AwsStack(pulumi.ComponentResource):
             f"{name}-migration", config, deployment, cluster, definitions, network, groups,
             depends_on=[*needed, database] if database else needed, opts=opts,
         )  # fmt: skip
-        services = Services(name, config, cluster, definitions, network, groups, load_balancer, migration, opts=opts)
+        services = Services(
+            name,
+            config,
+            cluster,
+            definitions,
+            network,
+            groups,
+            load_balancer=load_balancer,
+            migration=migration,
+            opts=opts,
+        )
         Autoscaling(name, config, cluster, services, opts=opts)
         watched: dict[Ref, pulumi.Output[str] | None] = {
             refs.CLUSTER_NAME: cluster.cluster_name,

@@ -44,12 +44,12 @@ class TaskDefinitions(pulumi.ComponentResource):
         deployment: Deployment,
         image: pulumi.Input[str],
         roles: Roles,
+        *,
         environment: pulumi.Input[Mapping[str, str]],
         secret_arns: Mapping[str, pulumi.Input[str]],
         secret_versions: Mapping[str, pulumi.Input[str]],
         logs: Logs,
         cluster: Cluster,
-        *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:TaskDefinitions", name, None, opts)

@@ -21,6 +21,8 @@ from airflow_stack.config.aws.types import (
 from airflow_stack.config.errors import RuleError
 from airflow_stack.config.types import Line, Section
 
+PREFIXES = range(16, 25)
+
 
 class OwnNetwork(Section):
     """A VPC of the stack's own: a public and a private subnet in each zone."""
@@ -42,7 +44,7 @@ class OwnNetwork(Section):
     @field_validator("cidr")
     @classmethod
     def _size(cls, value: str) -> str:
-        if not 16 <= cidr(value).prefixlen <= 24:
+        if cidr(value).prefixlen not in PREFIXES:
             raise ValueError("must be a network of /16 to /24: its subnets are an eighth of it at the least")
         if not cidr(value).is_private:
             raise ValueError("must be a private network, of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16")

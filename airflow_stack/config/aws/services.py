@@ -43,6 +43,10 @@ class Capacity(Section):
         return self
 
 
+FEW = 3
+"""So many sizes are named each; more have a step."""
+
+
 class TaskSize(Section):
     """CPU and memory of a task."""
 
@@ -54,8 +58,9 @@ class TaskSize(Section):
         """Fargate has no other pairs."""
         fitting = FARGATE_MEMORY[self.cpu]
         if self.memory not in fitting:
-            step = fitting[1] - fitting[0] if len(fitting) > 3 else 0
-            which = f"{fitting[0]} to {fitting[-1]} in steps of {step}" if step else ", ".join(map(str, fitting))
+            which = ", ".join(map(str, fitting))
+            if len(fitting) > FEW:
+                which = f"{fitting[0]} to {fitting[-1]} in steps of {fitting[1] - fitting[0]}"
             near = min(fitting, key=lambda memory: (memory < self.memory, abs(memory - self.memory)))
             raise RuleError(
                 "memory",

@@ -14,6 +14,7 @@ from airflow_stack.config.aws.types import AwsName, Region, RetentionDays
 from airflow_stack.config.errors import RuleError
 from airflow_stack.config.types import Directory, Email, RegistryHost, Section, matches
 
+_TAG_KEY = re.compile(r"[A-Za-z0-9 _.:/=+@-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
 
 
@@ -167,7 +168,7 @@ class AwsTarget(Section):
     @classmethod
     def _tags(cls, tags: dict[str, str]) -> dict[str, str]:
         for key, value in tags.items():
-            if not 1 <= len(key) <= 128 or not _TAG.fullmatch(key) or not _TAG.fullmatch(value):
+            if not _TAG_KEY.fullmatch(key) or not _TAG.fullmatch(value):
                 raise ValueError("keys and values must be letters, digits, spaces and _.:/=+@-, 128 and 256 at most")
             if key.lower().startswith(("aws:", "airflow-stack")):
                 raise ValueError("keys must not start with aws: or airflow-stack, which are taken")

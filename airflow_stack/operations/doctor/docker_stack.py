@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -99,8 +100,7 @@ def _mend(container: Container, stack: DockerStack) -> str:
 def _killed(container: Container) -> int:
     """Processes of it that the kernel has killed for memory since it started. 0 where it can't be asked."""
     said: Any = container.exec_run(["sh", "-c", f"cat {' '.join(COUNTERS)} 2>/dev/null"]).output
-    counts = [line.split() for line in (said or b"").decode(errors="replace").splitlines()]
-    return sum(int(words[1]) for words in counts if len(words) == 2 and words[0] == "oom_kill" and words[1].isdigit())
+    return sum(map(int, re.findall(rb"^oom_kill (\d+)$", said or b"", re.MULTILINE)))
 
 
 def _restarts(found: Sequence[Container], stack: DockerStack) -> Iterator[Finding]:

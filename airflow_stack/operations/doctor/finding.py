@@ -13,6 +13,7 @@ from airflow_stack.errors import StackError
 
 # Seconds that a look at this machine or its network may take.
 LIMIT = 3.0
+STEP = 1024
 
 
 class State(StrEnum):
@@ -116,7 +117,7 @@ def _no_answer(one: Look) -> Finding:
 def size(number: float) -> str:
     """Bytes for a person: ``1.5 GiB``."""
     for unit in ("B", "KiB", "MiB"):
-        if number < 1024:
+        if number < STEP:
             return f"{number:.0f} {unit}"
-        number /= 1024
+        number /= STEP
     return f"{number:.1f} GiB"

@@ -46,6 +46,7 @@ NAMES = {Kind.CONNECTIONS: 250, Kind.VARIABLES: 250, Kind.POOLS: 256}
 # What Airflow's model takes; it makes None of any other id.
 CONNECTION_ID = re.compile(r"[A-Za-z0-9_#!().:/\\-]+")
 MAX_PORT = 65_535
+LONGEST = 80
 MAX_SLOTS = 2**31 - 1
 PROBLEMS = 20
 """Lines in an error, at most."""
@@ -90,7 +91,7 @@ def shown(name: Any) -> str:
     """A name as it may be printed: in one line, and without what a terminal would obey."""
     text = str(name)
     text = text if text.isprintable() else ascii(text)[1:-1]
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def same(kind: Kind, one: Entry, other: Entry) -> bool:

@@ -29,12 +29,12 @@ def topology(directory: Path, stack: str) -> Topology:
     return docker_topology(config, plan(config, describe(config), Machine.of(config, directory, stack)), stack)
 
 
-def write(directory: Path, stack: str, format: Format | None, output: Path | None) -> str:
+def write(directory: Path, stack: str, form: Format | None, output: Path | None) -> str:
     """The picture as text, written to ``output`` where one is named, by whose suffix the format is told where it is
     not. Raises OperationError for a suffix that tells none, and for a file that can't be written."""
-    if format is None:
-        format = "mermaid" if output is None else _format(output)
-    drawn = graph(directory, stack, format)
+    if form is None:
+        form = "mermaid" if output is None else _format(output)
+    drawn = graph(directory, stack, form)
     if output is not None:
         try:
             output.write_text(drawn, encoding="utf-8")
@@ -46,17 +46,17 @@ def write(directory: Path, stack: str, format: Format | None, output: Path | Non
 
 
 def _format(output: Path) -> Format:
-    for format, suffixes in SUFFIXES.items():
+    for form, suffixes in SUFFIXES.items():
         if output.suffix.lower() in suffixes:
-            return format
+            return form
     raise OperationError(
         f"{output.name}: its suffix does not say what to draw.\nEnd it with .svg or .mmd, or add --format svg|mermaid"
     )
 
 
-def graph(directory: Path, stack: str, format: Format) -> str:
+def graph(directory: Path, stack: str, form: Format) -> str:
     """The picture of the stack as text."""
     from airflow_stack.operations.graph.mermaid import mermaid
     from airflow_stack.operations.graph.svg import svg
 
-    return (svg if format == "svg" else mermaid)(topology(directory, stack))
+    return (svg if form == "svg" else mermaid)(topology(directory, stack))

@@ -82,7 +82,9 @@ class _Picture:
     def _outside(self) -> Iterator[Node]:
         target = self._target
         allowed = target.load_balancer.allowed_cidrs
-        yield Node("user", "You", Kind.OUTSIDE, 0, 1, (f"from {allowed[0]}", *allowed[1:3], *["…"][: len(allowed) > 3]))
+        yield Node(
+            "user", "You", Kind.OUTSIDE, 0, 1, (f"from {allowed[0]}", *allowed[1:3], *["…"][: bool(allowed[3:])])
+        )
         if target.load_balancer.oidc is not None:
             issuer = target.load_balancer.oidc.issuer.removeprefix("https://")
             yield Node("oidc", "OpenID provider", Kind.OUTSIDE, 0, 2, (issuer,))

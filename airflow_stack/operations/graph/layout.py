@@ -323,7 +323,7 @@ class _Layout:
         """Where an edge passes the tiers between its ends."""
         source, target = self._ends(edge)
         first, last = min(source, target), max(source, target)
-        if last - first < 2 or self._clear(self._nodes[edge.target].column, first, last):
+        if last - first <= 1 or self._clear(self._nodes[edge.target].column, first, last):
             return end
         if start is not None and self._clear(self._nodes[edge.source].column, first, last):
             return start

@@ -32,6 +32,7 @@ GROUPS = ("#fbfcfd", "#f3f6f9", "#ebf0f5", "#e3eaf1")
 TEXT, SOFT, LINE, RIM = "#1f2328", "#424a53", "#57606a", "#b6bfc9"
 FONT = "-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 CORNER = 7
+NORMAL = 400
 
 
 def svg(topology: Topology) -> str:
@@ -118,10 +119,10 @@ def _towards(corner: tuple[float, float], point: tuple[float, float]) -> tuple[f
     return x + (to_x - x) * part, y + (to_y - y) * part
 
 
-def _text(x: float, y: float, text: str, *, colour: str = TEXT, size: int = 13, weight: int = 400,
+def _text(x: float, y: float, text: str, *, colour: str = TEXT, size: int = 13, weight: int = NORMAL,
           halo: bool = False) -> str:  # fmt: skip
     rim = ' stroke="#ffffff" stroke-width="4" stroke-linejoin="round" paint-order="stroke"' if halo else ""
-    bold = f' font-weight="{weight}"' if weight != 400 else ""
+    bold = f' font-weight="{weight}"' if weight != NORMAL else ""
     return f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{colour}"{bold}{rim}>{escape(text)}</text>'
 
 

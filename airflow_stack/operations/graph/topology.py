@@ -136,4 +136,4 @@ def listed(names: Iterable[str], width: int = 28) -> tuple[str, ...]:
 
 def first_to_last(names: tuple[str, ...]) -> str:
     """A few names, or the first and the last of many."""
-    return ", ".join(names) if len(names) <= 2 else f"{names[0]} … {names[-1]}"
+    return ", ".join(names) if not names[2:] else f"{names[0]} … {names[-1]}"

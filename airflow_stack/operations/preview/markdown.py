@@ -12,6 +12,9 @@ LIMIT = 64_000
 # Rows of a table, in the order in which they are tried until the comment fits.
 ROWS = (1000, 200, 100, 50, 20, 5, 0)
 FOLDED = 12
+HALF_A_CENT = 0.005
+TOLD = 20
+NAMED = 8
 """A table with more rows is folded."""
 LONGEST = 4000
 """Characters of one error."""
@@ -71,7 +74,7 @@ def _sentence(stack: StackPreview) -> str:
         before, after = stack.cost.idle_before, stack.cost.idle_after
         if before is None:
             said += f"; {after:.2f} USD a month"
-        elif abs(after - before) >= 0.005:
+        elif abs(after - before) >= HALF_A_CENT:
             said += f"; {abs(after - before):.2f} USD a month {'more' if after > before else 'less'}"
     if mandatory:
         said += f"; {mandatory} mandatory finding{'s' if mandatory > 1 else ''} of the policies"
@@ -121,16 +124,16 @@ def _warnings(stack: StackPreview) -> Iterator[str]:
     if lost:
         yield "> [!CAUTION]"
         yield "> Data is at stake. What is deleted or replaced takes along what it holds:"
-        yield from (f"> - {change.operation} {_code(change.name)}: {change.loses}" for change in lost[:20])
-        yield from ([f"> - and {len(lost) - 20} more"] if len(lost) > 20 else [])
+        yield from (f"> - {change.operation} {_code(change.name)}: {change.loses}" for change in lost[:TOLD])
+        yield from ([f"> - and {len(lost) - TOLD} more"] if len(lost) > TOLD else [])
         yield ""
     if unsure:
         yield "> [!WARNING]"
         yield "> These hold data. See against the deployed stack that none of them is replaced:"
         yield from (
-            f"> - {_code(change.name)}: {change.loses} ({_properties(change)} changes)" for change in unsure[:20]
+            f"> - {_code(change.name)}: {change.loses} ({_properties(change)} changes)" for change in unsure[:TOLD]
         )
-        yield from ([f"> - and {len(unsure) - 20} more"] if len(unsure) > 20 else [])
+        yield from ([f"> - and {len(unsure) - TOLD} more"] if len(unsure) > TOLD else [])
         yield ""
 
 
@@ -191,14 +194,14 @@ def _more(stack: StackPreview, count: int) -> str:
 def _amount(before: float | None, after: float) -> str:
     if before is None:
         return f"{after:.2f}"
-    if abs(after - before) < 0.005:
+    if abs(after - before) < HALF_A_CENT:
         return f"{after:.2f} as before"
     return f"{before:.2f} → {after:.2f} ({after - before:+.2f})"
 
 
 def _properties(change: Change) -> str:
-    shown = ", ".join(_code(name) for name in change.properties[:8])
-    return f"{shown} and {len(change.properties) - 8} more" if len(change.properties) > 8 else shown
+    shown = ", ".join(_code(name) for name in change.properties[:NAMED])
+    return f"{shown} and {len(change.properties) - NAMED} more" if len(change.properties) > NAMED else shown
 
 
 def _kind(kind: str) -> str:

@@ -31,7 +31,7 @@ STOP = 10
 
 def run(
     template: Container, config: StackConfig, command: Sequence[str], stdin: bytes, out: Sink, err: Sink,
-    cpu: int | None = None, memory: int | None = None,
+    *, cpu: int | None = None, memory: int | None = None,
 ) -> int:  # fmt: skip
     """Run it to its end with the template's image, environment, mounts, networks and secrets; its exit code.
 

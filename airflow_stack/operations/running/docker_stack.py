@@ -142,7 +142,7 @@ class DockerStack:
 
     def run(self, command: Sequence[str], cpu: int | None, memory: int | None, say: Say) -> int:  # noqa: ARG002
         out, err = _to(sys.stdout), _to(sys.stderr)
-        return docker_run.run(self._template(), self.config, command, b"", out, err, cpu, memory)
+        return docker_run.run(self._template(), self.config, command, b"", out, err, cpu=cpu, memory=memory)
 
     def ask(self, command: Sequence[str], *, stdin: bytes = b"") -> Any:
         printed: list[str] = []

@@ -77,7 +77,7 @@ def test_every_difference_is_listed_with_a_reason() -> None:
 )
 def test_what_a_user_sets_is_the_same_on_both(sections: dict[str, Any]) -> None:
     """A section that both targets know differs in nothing that the table does not name."""
-    local = {key: value for key, value in sections.items() if key != "broker" and key != "database"}
+    local = {key: value for key, value in sections.items() if key not in {"broker", "database"}}
     assert difference(config(**sections), StackConfig.model_validate(local)) <= DIFFERENCES.keys()
 
 

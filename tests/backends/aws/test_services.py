@@ -35,11 +35,11 @@ def build(public: bool = False, **target: Any) -> Services:
         SimpleNamespace(arns={role: output(f"arn:definition/{role}:1") for role in ROLES}),  # type: ignore[arg-type]
         SimpleNamespace(task_subnet_ids=[output("subnet-a"), output("subnet-b")], assign_public_ip=public),  # type: ignore[arg-type]
         SimpleNamespace(services={role: output(f"sg-{role}") for role in ROLES}),  # type: ignore[arg-type]
-        SimpleNamespace(  # type: ignore[arg-type]
+        load_balancer=SimpleNamespace(  # type: ignore[arg-type]
             target_group_arn=output("arn:target-group"),
             listeners=[pulumi.CustomResource("test:index:Listener", "listener", {})],
         ),
-        pulumi.CustomResource("test:index:Migration", "migration", {}),  # type: ignore[arg-type]
+        migration=pulumi.CustomResource("test:index:Migration", "migration", {}),  # type: ignore[arg-type]
     )
 
 

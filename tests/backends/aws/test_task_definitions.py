@@ -44,14 +44,14 @@ def build(**target: Any) -> TaskDefinitions:
             task_arns={role: output(f"arn:task/{role}") for role in ROLES},
             policies=[pulumi.CustomResource("test:index:Policy", "policy", {})],
         ),
-        output(ENVIRONMENT),
-        {name: output(arn) for name, arn in SECRETS.items()},
-        {name: output(f"version-of-{name}") for name in SECRETS},
-        SimpleNamespace(  # type: ignore[arg-type]
+        environment=output(ENVIRONMENT),
+        secret_arns={name: output(arn) for name, arn in SECRETS.items()},
+        secret_versions={name: output(f"version-of-{name}") for name in SECRETS},
+        logs=SimpleNamespace(  # type: ignore[arg-type]
             groups={role: output(f"/airflow-stack/airflow/{role}") for role in ROLES},
             firehose_name=output("stream") if asked.aws.logs.firelens else None,
         ),
-        SimpleNamespace(cluster_name=output("airflow")),  # type: ignore[arg-type]
+        cluster=SimpleNamespace(cluster_name=output("airflow")),  # type: ignore[arg-type]
     )
 
 

@@ -25,8 +25,8 @@ def details(topology: Topology, node: str) -> str:
     return "\n".join((found[0].title, *found[0].details)) if found else ""
 
 
-def inputs(recorded: Recorded, type: str) -> list[dict[str, Any]]:
-    return [one.inputs for one in recorded.resources if one.type == type]
+def inputs(recorded: Recorded, kind: str) -> list[dict[str, Any]]:
+    return [one.inputs for one in recorded.resources if one.type == kind]
 
 
 def test_every_service_is_in_the_picture(both: tuple[Topology, Recorded]) -> None:
@@ -61,9 +61,9 @@ NODES = {
 def test_what_the_services_use_is_in_the_picture(both: tuple[Topology, Recorded]) -> None:
     """Rule: a resource that is made has its node, and a node of such a resource has one that is made."""
     topology, recorded = both
-    for type, (node, title) in NODES.items():
+    for kind, (node, title) in NODES.items():
         drawn = details(topology, node).startswith(title)
-        assert drawn == bool(inputs(recorded, type)), f"{title}: {type}"
+        assert drawn == bool(inputs(recorded, kind)), f"{title}: {kind}"
 
 
 def test_counts_and_names_are_those_of_the_resources(both: tuple[Topology, Recorded]) -> None:

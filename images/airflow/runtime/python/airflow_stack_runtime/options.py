@@ -36,8 +36,9 @@ def option(section: str, key: str, default: str | None = None) -> str:
 def _output(variable: str, words: list[str]) -> str:
     """Run the command of a ``_CMD`` option. ``cat FILE``, the usual one, needs no process."""
     try:
-        if len(words) == 2 and words[0] == "cat":
-            return Path(words[1]).read_text().strip()
+        match words:
+            case ["cat", file]:
+                return Path(file).read_text().strip()
         return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError) as error:
         # Not the error's own text: it may hold what the command printed.

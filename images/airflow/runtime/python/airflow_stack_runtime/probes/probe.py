@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from airflow_stack_runtime.options import OptionError, option
@@ -36,7 +37,7 @@ def http_get(port: int, path: str) -> tuple[int, bytes]:
 def expect_ok(port: int, path: str) -> bytes:
     """Return the body of a page that must answer 200."""
     status, body = http_get(port, path)
-    if status != 200:
+    if status != HTTPStatus.OK:
         raise UnhealthyError(f"port {port}, {path}: HTTP status {status}")
     return body
 
