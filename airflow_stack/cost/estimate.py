@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.backends.aws.plan.network import OwnVpc
+from airflow_stack.backends.aws.plan.services import Mix, Service
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.aws.services import Capacity, TaskSize
+from airflow_stack.config.aws.services import Capacity
 from airflow_stack.cost import assumptions as assume
 from airflow_stack.cost.hours import HOURS_PER_MONTH, share
 from airflow_stack.cost.prices import SPOT_SHARE, Prices
-
-SERVICES = ("webserver", "scheduler", "triggerer")
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Load:
 
 
 IDLE = Load()
+
+_WHERE: dict[Mix, str] = {"on demand": "", "on demand and Spot": " (partly Spot)", "Spot": " (Spot)"}
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,8 @@ class _Month:
         self._plan = aws_plan(config, describe(config))
         self._prices = Prices(config.aws.region)
         self.warnings: list[str] = []
-        # Of all tasks of a service together.
-        self._hours = {
-            role: getattr(self._target, role).count * HOURS_PER_MONTH * share(getattr(self._target, role).schedule)
-            for role in SERVICES
-        }
-        self._hours["worker"] = self._worker_hours()
+        # Of all tasks of a service together, by role.
+        self._hours = {service.role.name: self._hours_of(service) for service in self._plan.services}
 
     def items(self) -> Iterator[Item]:
         yield from self._fargate()
@@ -99,34 +96,36 @@ class _Month:
         usd = self._prices.usd(key) * times
         return Item(service, what, quantity, unit, usd, self._prices.is_derived(key))
 
-    def _worker_hours(self) -> float:
-        """Of the workers: the least that always run, or what the tasks need, up to the most that may."""
-        workers = self._target.worker
-        open_hours = HOURS_PER_MONTH * share(workers.schedule)
+    def _hours_of(self, service: Service) -> float:
+        open_hours = HOURS_PER_MONTH * share(service.schedule)
+        if not service.elastic:
+            return service.least * open_hours
+        # The least that always run, or what the tasks need, up to the most that may.
         slot_hours = self._load.tasks * self._load.minutes_per_task / 60
         needed = slot_hours / (self._config.worker.concurrency * assume.SLOTS_BUSY)
-        if needed > workers.max * open_hours:
+        if needed > service.most * open_hours:
             self.warnings.append(
                 f"the load needs {needed / open_hours if open_hours else needed:.1f} workers on average,"
-                f" and target.worker.max is {workers.max}"
+                f" and {service.family.section}.max is {service.most}"
             )
-        return min(max(workers.min * open_hours, needed), workers.max * open_hours)
+        return min(max(service.least * open_hours, needed), service.most * open_hours)
 
     def _fargate(self) -> Iterator[Item]:
-        for role, hours in self._hours.items():
-            size: TaskSize = getattr(self._target, role)
-            count = self._target.worker.min if role == "worker" else getattr(self._target, role).count
-            spot = spot_share(getattr(self._target, role).capacity, max(1, count, round(hours / HOURS_PER_MONTH)))
+        processor = self._target.architecture
+        for service in self._plan.services:
+            family, role, hours = service.family, service.role.name, self._hours[service.role.name]
+            spot = spot_share(service.capacity, max(1, service.least, round(hours / HOURS_PER_MONTH)))
             times = 1 - spot * (1 - SPOT_SHARE)
-            how = _where(getattr(self._target, role).capacity)
-            processor = self._target.architecture
-            vcpus, gb = size.cpu / 1024, size.memory / 1024
+            how = _WHERE[service.mix]
+            vcpus, gb = family.cpu / 1024, family.memory / 1024
             yield self._item(
                 "Fargate", f"{role}: {vcpus:g} vCPU{how}", hours * vcpus, "vCPU-h", f"fargate.{processor}.vcpu", times
             )
             yield self._item("Fargate", f"{role}: {gb:g} GB{how}", hours * gb, "GB-h", f"fargate.{processor}.gb", times)
-        disk = (self._target.worker.ephemeral_storage or assume.FREE_DISK_GB) - assume.FREE_DISK_GB
-        yield self._item("Fargate", "worker: disk beyond 20 GB", self._hours["worker"] * disk, "GB-h", "fargate.disk")
+        for service in self._plan.services:
+            disk = (service.family.disk or assume.FREE_DISK_GB) - assume.FREE_DISK_GB
+            hours = self._hours[service.role.name]
+            yield self._item("Fargate", f"{service.role.name}: disk beyond 20 GB", hours * disk, "GB-h", "fargate.disk")
 
     def _load_balancer(self) -> Iterator[Item]:
         yield self._item("Load balancer", "hours", HOURS_PER_MONTH, "h", "alb.hour")
@@ -165,7 +164,8 @@ class _Month:
             yield self._item("RDS", what, copies * HOURS_PER_MONTH, "h", f"rds.{database.instance_class}")
             yield self._item("RDS", "gp3 storage", copies * database.storage, "GB", "rds.gp3")
         if isinstance(broker, SqsBroker):
-            polls = self._hours["worker"] * 3600 / assume.POLL_SECONDS
+            takers = [one.role.name for one in self._plan.services if one.role.spec.broker == "takes"]
+            polls = sum(self._hours[role] for role in takers) * 3600 / assume.POLL_SECONDS
             requests = polls + self._load.tasks * assume.REQUESTS_PER_TASK
             yield self._item("SQS", "requests", requests, "request", "sqs.request")
         elif isinstance(broker, ElastiCacheBroker):
@@ -192,8 +192,9 @@ class _Month:
         yield self._item("CloudWatch", "metrics of the stack", assume.PUBLISHED + sent, "metric", "cloudwatch.metric")
         if metrics.container_insights:
             yield self._item("CloudWatch", "Container Insights", assume.INSIGHTS, "metric", "cloudwatch.metric")
-        agents = self._hours["scheduler"] * 60 if metrics.statsd else 0
-        published = self._hours["scheduler"] * 3600 / assume.PUBLISH_SECONDS
+        scheduling = sum(self._hours[one.role.name] for one in self._plan.services if one.role.spec.schedules)
+        agents = scheduling * 60 if metrics.statsd else 0
+        published = scheduling * 3600 / assume.PUBLISH_SECONDS
         yield self._item(
             "CloudWatch", "requests that send metrics", agents + published, "request", "cloudwatch.request"
         )
@@ -220,9 +221,3 @@ def spot_share(capacity: Capacity, tasks: int) -> float:
     """The part of so many tasks that is on Spot."""
     weights = capacity.on_demand_weight + capacity.spot_weight
     return max(0, tasks - capacity.on_demand_base) / tasks * capacity.spot_weight / weights
-
-
-def _where(capacity: Capacity) -> str:
-    if not capacity.spot_weight:
-        return ""
-    return " (partly Spot)" if capacity.on_demand_base + capacity.on_demand_weight else " (Spot)"

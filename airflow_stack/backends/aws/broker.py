@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import elasticache, sqs
 
+from airflow_stack.backends.aws.plan.rules import BROKER_PORT
 from airflow_stack.backends.aws.policy_document import document
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, SqsBroker
@@ -15,8 +16,6 @@ from airflow_stack.config.aws import ElastiCacheBroker, SqsBroker
 if TYPE_CHECKING:
     from airflow_stack.backends.aws.network import Network
     from airflow_stack.backends.aws.security_groups import SecurityGroups
-
-PORT = 6379
 
 # Seconds: the longest that SQS allows for each.
 LONG_POLL = 20
@@ -138,7 +137,7 @@ class Broker(pulumi.ComponentResource):
             # One that takes over needs one to take over from, in another zone.
             automatic_failover_enabled=broker.replicas > 0,
             multi_az_enabled=broker.replicas > 0,
-            port=PORT,
+            port=BROKER_PORT,
             subnet_group_name=subnets.name,
             security_group_ids=[groups.broker_id] if groups.broker_id is not None else [],
             parameter_group_name=parameters.name,
@@ -149,7 +148,7 @@ class Broker(pulumi.ComponentResource):
             snapshot_retention_limit=SNAPSHOT_DAYS,
             opts=child,
         )
-        self.address = pulumi.Output.concat(group.primary_endpoint_address, f":{PORT}")
+        self.address = pulumi.Output.concat(group.primary_endpoint_address, f":{BROKER_PORT}")
         self.cache_id = group.replication_group_id
 
 

@@ -29,9 +29,6 @@ SIDE_STOP = 30
 # Seconds in which a failing probe does not count: with a quarter of a vCPU, Airflow loads for minutes.
 START_PERIOD = 300
 
-# Ports beside Role.port: where the webserver reads the log of a task or a trigger that still runs.
-LOG_PORTS = {"worker": 8793, "triggerer": 8794}
-
 # The image's own user, and the group that owns what Airflow writes.
 USER = "50000:0"
 
@@ -62,7 +59,7 @@ def container_definitions(config: StackConfig, deployment: Deployment, role_name
     """
     role = roles(deployment)[role_name]
     shared = {**deployment.environment, **facts.environment}
-    ports = [port for port in (role.port, LOG_PORTS.get(role_name)) if port]
+    ports = [port for port in (role.port, role.spec.log_port) if port]
     airflow = _container(
         {
             "name": role_name,

@@ -8,6 +8,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_aws import cloudwatch, rds
 
+from airflow_stack.backends.aws.plan.rules import DATABASE_PORT
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import RdsDatabase
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from airflow_stack.backends.aws.network import Network
     from airflow_stack.backends.aws.security_groups import SecurityGroups
 
-PORT = 5432
 LOG_EXPORTS = ("postgresql", "upgrade")
 
 # Days of Performance Insights' history that cost nothing. It supports every instance class for PostgreSQL.
@@ -63,7 +63,7 @@ class Database(pulumi.ComponentResource):
         self.address = pulumi.Output.from_input("")
         if isinstance(config.database, RdsDatabase):
             instance = self._instance(name, config, config.database, network, groups, password)
-            self.address = pulumi.Output.concat(instance.address, f":{PORT}")
+            self.address = pulumi.Output.concat(instance.address, f":{DATABASE_PORT}")
             self.identifier = instance.identifier
         self.register_outputs({})
 
@@ -129,7 +129,7 @@ class Database(pulumi.ComponentResource):
             db_name=database.name,
             username=database.user,
             password=password,
-            port=PORT,
+            port=DATABASE_PORT,
             db_subnet_group_name=subnets.name,
             vpc_security_group_ids=[groups.database_id] if groups.database_id is not None else [],
             publicly_accessible=False,

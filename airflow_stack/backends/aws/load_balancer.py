@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import acm, lb, route53
 
-from airflow_stack.backends.aws.security_groups import WEBSERVER_PORT
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.network import LoadBalancerConfig, OidcConfig
 
@@ -41,12 +40,13 @@ class LoadBalancer(pulumi.ComponentResource):
         self,
         name: str,
         config: StackConfig,
+        port: int,
         network: Network,
         groups: SecurityGroups,
         oidc_client_secret: pulumi.Output[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """ValueError where config asks for OIDC and there is no client secret."""
+        """``port`` is the webserver's. ValueError where config asks for OIDC and there is no client secret."""
         super().__init__("airflow-stack:aws:LoadBalancer", name, None, opts)
         self._name, self._prefix = name, config.aws.name
         self._child = pulumi.ResourceOptions(parent=self)
@@ -71,7 +71,7 @@ class LoadBalancer(pulumi.ComponentResource):
             # Port and VPC can't be changed: a new group needs a name beside the old one's, which Pulumi makes.
             f"{name}-web",
             target_type="ip",
-            port=WEBSERVER_PORT,
+            port=port,
             protocol="HTTP",
             vpc_id=network.vpc_id,
             # Requests of the UI are short; AWS's own 300 would only delay each deployment.

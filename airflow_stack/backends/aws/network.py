@@ -11,8 +11,7 @@ import pulumi
 from pulumi_aws import ec2, vpc
 
 from airflow_stack.backends.aws.plan.network import ExistingVpc, NetworkPlan, OwnVpc
-
-ANYWHERE = "0.0.0.0/0"
+from airflow_stack.backends.aws.plan.rules import ANYWHERE
 
 
 def after(value: pulumi.Output[str], resources: Sequence[pulumi.Resource]) -> pulumi.Output[str]:

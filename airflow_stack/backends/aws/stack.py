@@ -50,7 +50,7 @@ class AwsStack(pulumi.ComponentResource):
         plan = aws_plan(config, deployment)
 
         network = Network(name, plan.name, plan.region, plan.network, opts=opts)
-        groups = SecurityGroups(name, config, network, opts=opts)
+        groups = SecurityGroups(name, plan.name, plan.rules, network, opts=opts)
         registry = Registry(name, config, opts=opts)
         image = PushedImage(
             f"{name}-image", config, registry.repository_url, project_image(config, program), program, opts=opts
@@ -78,7 +78,7 @@ class AwsStack(pulumi.ComponentResource):
         stored = StoredSecrets(name, config, generated.values, servers, opts=opts)
 
         oidc = generated.values["oidc_client_secret"] if config.aws.load_balancer.oidc else None
-        load_balancer = LoadBalancer(name, config, network, groups, oidc, opts=opts)
+        load_balancer = LoadBalancer(name, config, plan.ui_port, network, groups, oidc, opts=opts)
         roles = Roles(
             name,
             config,

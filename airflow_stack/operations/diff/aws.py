@@ -7,13 +7,12 @@ from typing import Any
 
 from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.environment import ONE_OFF
+from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
+from airflow_stack.backends.aws.plan.services import Family
 from airflow_stack.backends.aws.registry import PLATFORMS
-from airflow_stack.backends.aws.services import SERVICES
-from airflow_stack.backends.aws.task_definitions import SIZES
 from airflow_stack.backends.images import Image, upstream
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase
-from airflow_stack.config.aws.services import Capacity
 from airflow_stack.operations.diff.facts import CONTENTS, Area, Fact, image_contents, options, secrets
 from airflow_stack.operations.task_containers import task_containers
 
@@ -25,9 +24,11 @@ def aws_facts(config: StackConfig, deployment: Deployment, image: Image) -> Iter
     """Everything that a comparison is about; ``image`` is Airflow's, without the project that comes to it."""
     target = config.aws
     yield from _place(config)
-    containers = {role: task_containers(config, deployment, role) for role in SIZES}
-    for role in SIZES:
-        yield from _role(config, deployment, role, containers[role])
+    plan = aws_plan(config, deployment)
+    names = [family.role.name for family in plan.families]
+    containers = {role: task_containers(config, deployment, role) for role in names}
+    for family in plan.families:
+        yield from _role(plan, deployment, family, containers[family.role.name])
     yield from image_contents(config)
     base = upstream("airflow", config) if target.image_origin == "registry" else "Debian's packages and PyPI"
     keys = ("target.registry", "target.image_origin")
@@ -69,26 +70,26 @@ def _place(config: StackConfig) -> Iterator[Fact]:
     )
 
 
-def _role(config: StackConfig, deployment: Deployment, role: str, containers: list[dict[str, Any]]) -> Iterator[Fact]:
-    section, name = SIZES[role], _name(role)
-    size = getattr(config.aws, section)
+def _role(plan: AwsPlan, deployment: Deployment, family: Family, containers: list[dict[str, Any]]) -> Iterator[Fact]:
+    role, section, name = family.role.name, family.section, _name(family.role.name)
     # Init's own command is what the migration says when it runs the one-off task.
     command = list(deployment.init.command) if role == ONE_OFF else containers[0]["command"]
     yield Fact(Area.ROLE, name, "there")
     yield Fact(Area.ROLE, "command", " ".join(command), name)
     for beside in containers[1:]:
         yield Fact(Area.ROLE, f"beside: {beside['name']}", "there", name, BESIDE.get(beside["name"], ()))
-    yield Fact(Area.SIZE, "memory", f"{size.memory} MiB", name, (f"target.{section}.memory",))
-    yield Fact(Area.SIZE, "CPU", f"{size.cpu / 1024:g} vCPU", name, (f"target.{section}.cpu",))
-    if role in SERVICES:
-        workers = role == "worker"
-        count = f"{size.min} to {size.max}" if workers else str(size.count)
-        keys = ("target.worker.min", "target.worker.max") if workers else (f"target.{section}.count",)
+    yield Fact(Area.SIZE, "memory", f"{family.memory} MiB", name, (f"{section}.memory",))
+    yield Fact(Area.SIZE, "CPU", f"{family.cpu / 1024:g} vCPU", name, (f"{section}.cpu",))
+    for service in plan.services:
+        if service.family is not family:
+            continue
+        count = f"{service.least} to {service.most}" if service.elastic else str(service.least)
+        keys = (f"{section}.min", f"{section}.max") if service.elastic else (f"{section}.count",)
         yield Fact(Area.SIZE, "count", count, name, keys)
-        yield Fact(Area.SIZE, "capacity", _capacity(size.capacity), name, (f"target.{section}.capacity",))
-        if size.schedule is not None:
-            hours = f"from {size.schedule.start} to {size.schedule.stop}, {size.schedule.time_zone}"
-            yield Fact(Area.SIZE, "hours", hours, name, (f"target.{section}.schedule",))
+        yield Fact(Area.SIZE, "capacity", service.mix, name, (f"{section}.capacity",))
+        if service.schedule is not None:
+            hours = f"from {service.schedule.start} to {service.schedule.stop}, {service.schedule.time_zone}"
+            yield Fact(Area.SIZE, "hours", hours, name, (f"{section}.schedule",))
     yield Fact(Area.SIZE, "stop timeout", f"{containers[0]['stopTimeout']} s", name)
     if "healthCheck" in containers[0]:
         yield Fact(Area.SIZE, "probe's start period", f"{containers[0]['healthCheck']['startPeriod']} s", name)
@@ -97,9 +98,3 @@ def _role(config: StackConfig, deployment: Deployment, role: str, containers: li
 def _name(role: str) -> str:
     """The one-off task is what init is on this machine."""
     return "init" if role == ONE_OFF else role
-
-
-def _capacity(capacity: Capacity) -> str:
-    if not capacity.spot_weight:
-        return "on demand"
-    return "on demand and Spot" if capacity.on_demand_base + capacity.on_demand_weight else "Spot"

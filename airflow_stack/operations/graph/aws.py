@@ -6,19 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_stack.airflow import Deployment
-from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS, roles
-from airflow_stack.backends.aws.logs import SERVICES as LOG_GROUPS
+from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS
 from airflow_stack.backends.aws.metrics import namespace
 from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.backends.aws.plan.network import OwnVpc
-from airflow_stack.backends.aws.policies import LOG_WRITERS
 from airflow_stack.backends.aws.secrets import read_files
-from airflow_stack.backends.aws.security_groups import BROKER_ROLES, LOG_PORTS, WEBSERVER_PORT
-from airflow_stack.backends.aws.services import SERVICES
-from airflow_stack.backends.aws.task_definitions import SIZES
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.aws.services import Capacity
 from airflow_stack.operations.graph.topology import (
     TIMES,
     Edge,
@@ -33,9 +27,6 @@ from airflow_stack.operations.graph.topology import (
 )
 from airflow_stack.operations.task_containers import task_containers
 
-# Tier and column of each task.
-PLACES = {"webserver": (2, 1), ONE_OFF: (3, 0), "scheduler": (3, 1), "triggerer": (3, 2), "worker": (3, 3)}
-
 
 def aws_topology(config: StackConfig, deployment: Deployment, stack: str) -> Topology:
     """Services and their sizes, what they stand in, and what they use."""
@@ -46,7 +37,6 @@ class _Picture:
     def __init__(self, config: StackConfig, deployment: Deployment, stack: str) -> None:
         self._config, self._target, self._stack = config, config.aws, stack
         self._deployment = deployment
-        self._roles = roles(deployment)
         self._plan = aws_plan(config, deployment)
         self._network = self._plan.network
 
@@ -55,7 +45,7 @@ class _Picture:
         return topology(
             f"Airflow stack {self._stack}",
             f"Topology of the Airflow stack {self._stack} ({target.name}) on AWS, region {target.region}:"
-            f" {len(SERVICES)} ECS services on Fargate.",
+            f" {len(self._plan.services)} ECS services on Fargate.",
             [*self._outside(), *self._entry(), *self._tasks(), *self._data(), *self._regional()],
             self._groups(),
             [*self._ways_in(), *self._uses(), *self._ways_out()],
@@ -112,27 +102,26 @@ class _Picture:
             yield Node("endpoints", "VPC endpoints", Kind.PLATFORM, 4, 3, services, "private")
 
     def _tasks(self) -> Iterator[Node]:
-        for role, section in SIZES.items():
-            size, details, many, title = getattr(self._target, section), [], False, role
-            if role == "worker":
-                many = size.max > 1
-                title = f"worker {TIMES} {_range(size.min, size.max)}"
-            elif role in SERVICES:
-                many = size.count > 1
-                title = f"{role} {TIMES} {size.count}" if many else role
-            details.append(f"{'each ' if many else ''}{size.cpu / 1024:g} vCPU, {size.memory} MiB")
-            if role in SERVICES:
-                details.append(_capacity(size.capacity))
-                if size.schedule is not None:
-                    details.append(f"{size.schedule.time_zone}: by the hour")
-            else:
+        services = {service.role.name: service for service in self._plan.services}
+        for family in self._plan.families:
+            role, spec = family.role.name, family.role.spec
+            service = services.get(role)
+            many, title = service is not None and service.most > 1, role
+            if service is not None and (many or service.elastic):
+                title = f"{role} {TIMES} {_range(service.least, service.most)}"
+            details = [f"{'each ' if many else ''}{family.cpu / 1024:g} vCPU, {family.memory} MiB"]
+            if service is None:
                 details.append("migration, single commands")
-            if role == "worker":
-                details.append(f"each {self._config.worker.concurrency} tasks at a time")
+            else:
+                details.append(service.mix)
+                if service.schedule is not None:
+                    details.append(f"{service.schedule.time_zone}: by the hour")
+                if service.role.spec.broker == "takes":
+                    details.append(f"each {self._config.worker.concurrency} tasks at a time")
             if beside := [container["name"] for container in self._containers(role)[1:]]:
                 details += [f"with {line}" if not number else line for number, line in enumerate(listed(beside, 22))]
-            tier, column = PLACES[role]
-            yield Node(_id(role), title, Kind.AIRFLOW, tier, column, tuple(details), "cluster", (role,), many)
+            tier = 2 if spec.serves == "ui" else 3
+            yield Node(_id(role), title, Kind.AIRFLOW, tier, spec.column, tuple(details), "cluster", (role,), many)
 
     def _data(self) -> Iterator[Node]:
         database, broker = self._config.database, self._config.broker
@@ -186,24 +175,37 @@ class _Picture:
         balancer = self._target.load_balancer
         yield Edge("user", "load_balancer", "HTTPS" if balancer.https else "HTTP, unencrypted")
         yield Edge("load_balancer", "oidc", "login")
-        yield Edge("load_balancer", "webserver", f"port {WEBSERVER_PORT}")
-        for role in LOG_PORTS:
-            yield Edge("webserver", _id(role), "live logs")
-        for role in SERVICES:
-            yield Edge(_id(ONE_OFF), _id(role), "migrates first", Line.ORDER)
+        for service in self._plan.services:
+            if service.served:
+                yield Edge("load_balancer", _id(service.role.name), f"port {service.role.port}")
+        yield from self._live_logs()
+        for service in self._plan.services:
+            yield Edge(_id(ONE_OFF), _id(service.role.name), "migrates first", Line.ORDER)
+
+    def _live_logs(self) -> Iterator[Edge]:
+        """From who serves the UI, by the rules that let it in."""
+        shown = [(family.role.spec.log_port, family.role.name) for family in self._plan.families]
+        for port, role in sorted((port, role) for port, role in shown if port):
+            for rule in self._plan.rules.rules:
+                if (rule.group, rule.direction, rule.ports) == (role, "in", (port, port)):
+                    yield Edge(_id(rule.peer), _id(role), "live logs")
 
     def _uses(self) -> Iterator[Edge]:
-        secret_of = {role: {one["valueFrom"] for one in self._containers(role)[0].get("secrets", [])} for role in SIZES}
-        yield from self._from([role for role in SIZES if "sql_alchemy_conn" in secret_of[role]], "database", "SQL")
-        for role in BROKER_ROLES:
-            yield Edge(_id(role), "broker", "Celery")
-        yield from self._from([role for role in SIZES if secret_of[role]], "secrets", "at start")
-        yield from self._from(list(SIZES), "registry", "pulls")
-        # The webserver reads what the others write.
-        yield from self._from([*LOG_WRITERS, "webserver"], "bucket", "task logs")
-        yield from self._from(list(SIZES), "cloudwatch", "logs, metrics")
-        routed = [role for role in SIZES if any("firelensConfiguration" in one for one in self._containers(role))]
-        if routed == [role for role in SIZES if role in SERVICES]:
+        families = self._plan.families
+        names = [family.role.name for family in families]
+        secrets = {role: {one["valueFrom"] for one in self._containers(role)[0].get("secrets", [])} for role in names}
+        yield from self._from([role for role in names if "sql_alchemy_conn" in secrets[role]], "database", "SQL")
+        for family in families:
+            if family.role.spec.broker is not None:
+                yield Edge(_id(family.role.name), "broker", "Celery")
+        yield from self._from([role for role in names if secrets[role]], "secrets", "at start")
+        yield from self._from(names, "registry", "pulls")
+        # Who serves the UI reads what the others write.
+        logs = [one.role.name for one in families if one.role.spec.writes_task_logs or one.role.spec.serves == "ui"]
+        yield from self._from(logs, "bucket", "task logs")
+        yield from self._from(names, "cloudwatch", "logs, metrics")
+        routed = [role for role in names if any("firelensConfiguration" in one for one in self._containers(role))]
+        if routed == [service.role.name for service in self._plan.services]:
             yield Edge("cluster", "firehose", "of the services")
         yield Edge("firehose", "bucket", "")
 
@@ -225,7 +227,7 @@ class _Picture:
 
     def _log_groups(self) -> list[str]:
         """Of what runs in ECS."""
-        found = list(LOG_GROUPS)
+        found = [family.role.name for family in self._plan.families]
         found += ["exec"] if self._target.exec else []
         return [*found, "firehose"] if self._target.logs.firelens else found
 
@@ -236,9 +238,3 @@ def _id(role: str) -> str:
 
 def _range(least: int, most: int) -> str:
     return str(most) if least == most else f"{least} to {most}"
-
-
-def _capacity(capacity: Capacity) -> str:
-    if not capacity.spot_weight:
-        return "on demand"
-    return "on demand and Spot" if capacity.on_demand_base + capacity.on_demand_weight else "Spot"

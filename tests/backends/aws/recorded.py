@@ -8,6 +8,8 @@ from typing import Any
 
 import pulumi
 
+from airflow_stack.airflow import describe
+from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
 from airflow_stack.config import StackConfig
 from backends.recorder import Recorder, RecordingMonitor, Resource
 
@@ -27,6 +29,11 @@ SMALLEST: dict[str, Any] = {
 def config(target: dict[str, Any] | None = None, **sections: Any) -> StackConfig:
     """A stack on AWS: the smallest one, with these keys of its target and these other sections."""
     return StackConfig.model_validate({"target": SMALLEST["target"] | (target or {})} | sections)
+
+
+def planned(stack: StackConfig) -> AwsPlan:
+    """The plan of this stack."""
+    return aws_plan(stack, describe(stack))
 
 
 @dataclass

@@ -11,10 +11,9 @@ import pytest
 
 from airflow_stack.backends.aws.load_balancer import LoadBalancer
 from airflow_stack.backends.aws.network import Network
-from airflow_stack.backends.aws.plan.network import network as planned
 from airflow_stack.backends.aws.security_groups import SecurityGroups
 from airflow_stack.config import StackConfig
-from backends.aws.recorded import Recorded, config, record
+from backends.aws.recorded import Recorded, config, planned, record
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 TARGET_GROUP = "aws:lb/targetGroup:TargetGroup"
@@ -45,8 +44,15 @@ EXISTING = {
 
 
 def balancer_of(stack: StackConfig, client_secret: pulumi.Output[str] | None = None) -> LoadBalancer:
-    network = Network("airflow", stack.aws.name, stack.aws.region, planned(stack))
-    return LoadBalancer("airflow", stack, network, SecurityGroups("airflow", stack, network), client_secret)
+    network = Network("airflow", stack.aws.name, stack.aws.region, planned(stack).network)
+    return LoadBalancer(
+        "airflow",
+        stack,
+        planned(stack).ui_port,
+        network,
+        SecurityGroups("airflow", stack.aws.name, planned(stack).rules, network),
+        client_secret,
+    )
 
 
 def made(target: dict[str, Any] | None = None, *, client_secret: str | None = None, **sections: Any) -> Recorded:
@@ -131,8 +137,14 @@ def test_a_new_target_group_finds_its_name_free() -> None:
 
 
 def _named(name: str, stack: StackConfig) -> LoadBalancer:
-    network = Network(name, stack.aws.name, stack.aws.region, planned(stack))
-    return LoadBalancer(name, stack, network, SecurityGroups(name, stack, network))
+    network = Network(name, stack.aws.name, stack.aws.region, planned(stack).network)
+    return LoadBalancer(
+        name,
+        stack,
+        planned(stack).ui_port,
+        network,
+        SecurityGroups(name, stack.aws.name, planned(stack).rules, network),
+    )
 
 
 def test_plain_http_is_one_listener() -> None:

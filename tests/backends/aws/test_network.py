@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from pulumi_aws import ec2
 
 from airflow_stack.backends.aws.network import Network, after
-from airflow_stack.backends.aws.plan.network import network as planned
 from airflow_stack.backends.aws.plan.network import subnets
-from backends.aws.recorded import AwsRecorder, Recorded, config, record
+from backends.aws.recorded import AwsRecorder, Recorded, config, planned, record
 
 SUBNET = "aws:ec2/subnet:Subnet"
 TABLE = "aws:ec2/routeTable:RouteTable"
@@ -44,7 +43,7 @@ def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
     """The network of this target, and of each of its ids something that uses it: kept by the name of the list."""
     needs_mirror = (target or {}).get("egress") == "vpc_endpoints"
     stack = config((target or {}) | ({"side_images": SIDE_IMAGES} if needs_mirror else {}), **sections)
-    return record(lambda: used(Network("airflow", stack.aws.name, stack.aws.region, planned(stack))))
+    return record(lambda: used(Network("airflow", stack.aws.name, stack.aws.region, planned(stack).network)))
 
 
 def used(network: Network) -> Network:
@@ -285,7 +284,7 @@ def test_everything_is_the_component_s_child() -> None:
     def build() -> Network:
         outer = pulumi.ComponentResource("test:index:Outer", "outer")
         return Network(
-            "airflow", stack.aws.name, stack.aws.region, planned(stack), pulumi.ResourceOptions(parent=outer)
+            "airflow", stack.aws.name, stack.aws.region, planned(stack).network, pulumi.ResourceOptions(parent=outer)
         )
 
     recorded = record(build)

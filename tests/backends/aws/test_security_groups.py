@@ -10,14 +10,15 @@ import pulumi_random as random
 import pytest
 
 from airflow_stack.backends.aws.network import Network
-from airflow_stack.backends.aws.plan.network import network as planned
-from airflow_stack.backends.aws.security_groups import ROLES, SecurityGroups
+from airflow_stack.backends.aws.security_groups import SecurityGroups
 from airflow_stack.config import StackConfig
-from backends.aws.recorded import Recorded, config, record
+from backends.aws.recorded import Recorded, config, planned, record
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
 INGRESS = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 EGRESS = "aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule"
+
+ROLES = ("webserver", "scheduler", "triggerer", "worker", "one-off")
 
 OFFICE = "203.0.113.0/24"
 HTTPS = {
@@ -66,7 +67,7 @@ STACKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 def network_of(stack: StackConfig) -> Network:
-    return Network("airflow", stack.aws.name, stack.aws.region, planned(stack))
+    return Network("airflow", stack.aws.name, stack.aws.region, planned(stack).network)
 
 
 def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
@@ -74,7 +75,7 @@ def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
     stack = config(target, **sections)
 
     def build() -> SecurityGroups:
-        groups = SecurityGroups("airflow", stack, network_of(stack))
+        groups = SecurityGroups("airflow", stack.aws.name, planned(stack).rules, network_of(stack))
         outputs: dict[str, pulumi.Output[str] | None] = {"load-balancer": groups.load_balancer_id, **groups.services}
         outputs |= {"database": groups.database_id, "broker": groups.broker_id}
         for key, output in outputs.items():
@@ -285,7 +286,8 @@ def test_everything_is_the_component_s_child() -> None:
         outer = pulumi.ComponentResource("test:index:Outer", "outer")
         return SecurityGroups(
             "airflow",
-            stack,
+            stack.aws.name,
+            planned(stack).rules,
             network_of(stack),
             pulumi.ResourceOptions(parent=outer),
         )

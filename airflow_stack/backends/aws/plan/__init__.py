@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.plan.alarms import Watching, watching
 from airflow_stack.backends.aws.plan.network import NetworkPlan, network
+from airflow_stack.backends.aws.plan.rules import Rules, rules
+from airflow_stack.backends.aws.plan.services import Family, Service, families, services
 from airflow_stack.config import StackConfig
 
 
@@ -22,9 +24,27 @@ class AwsPlan:
     """What every name in AWS begins with."""
     region: str
     network: NetworkPlan
+    families: tuple[Family, ...]
+    """Of the services, and of single commands."""
+    services: tuple[Service, ...]
+    rules: Rules
     watching: Watching
 
+    @property
+    def ui_port(self) -> int:
+        """Port of the tasks that the load balancer leads to."""
+        return next(port for service in self.services if service.served and (port := service.role.port))
 
-def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:  # noqa: ARG001
+
+def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:
     """Everything that the stack consists of on AWS."""
-    return AwsPlan(name=config.aws.name, region=config.aws.region, network=network(config), watching=watching(config))
+    made = families(config, deployment)
+    return AwsPlan(
+        name=config.aws.name,
+        region=config.aws.region,
+        network=network(config),
+        families=made,
+        services=services(config, deployment, made),
+        rules=rules(config, made),
+        watching=watching(config),
+    )

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
+from airflow_stack.backends.aws.plan import AwsPlan
 from airflow_stack.backends.aws.plan.alarms import Formula
 from airflow_stack.cost import estimate
+from backends.aws.recorded import planned
 from backends.aws.whole import CONFIGS, SCHEDULE, deploy, parsed
 
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -18,15 +18,14 @@ SCHEDULED = {"scheduler": {"schedule": SCHEDULE}, "worker": {"schedule": SCHEDUL
 STACKS = CONFIGS | {"scheduled": {"target": SCHEDULED}, "cache": {"broker": {"kind": "elasticache"}}}
 
 
-def planned(raw: dict[str, Any]) -> AwsPlan:
-    config = parsed(raw)[0]
-    return aws_plan(config, describe(config))
+def plan(raw: dict[str, Any]) -> AwsPlan:
+    return planned(parsed(raw)[0])
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_alarms_of_the_plan_are_made_and_no_other(stack: str) -> None:
     """Rule: who reads the plan, a cost or a doctor, knows each alarm that AWS has."""
-    watching, recorded = planned(STACKS[stack]).watching, deploy(STACKS[stack])
+    watching, recorded = plan(STACKS[stack]).watching, deploy(STACKS[stack])
     made = {one.inputs["name"]: one.inputs for one in recorded.of(ALARM).values()}
     assert {f"airflow-{one.purpose}" for one in watching.alarms} == set(made)
     assert [f"airflow-{one.purpose}" for one in watching.composites] == [
@@ -53,7 +52,7 @@ def test_every_metric_of_an_alarm_is_paid(stack: str) -> None:
 @pytest.mark.parametrize("stack", STACKS)
 def test_an_alarm_tells_or_another_one_tells_in_its_stead(stack: str) -> None:
     """Rule: what is a fault is told by somebody, and what is none tells nobody."""
-    watching = planned(STACKS[stack]).watching
+    watching = plan(STACKS[stack]).watching
     told_for = {one.of for one in watching.composites}
     for alarm in watching.alarms:
         assert alarm.is_fault == (alarm.tells or alarm.purpose in told_for), alarm.purpose
@@ -61,7 +60,7 @@ def test_an_alarm_tells_or_another_one_tells_in_its_stead(stack: str) -> None:
 
 def test_a_formula_computes_with_its_own_metrics() -> None:
     """Rule: CloudWatch refuses an expression with an id that no query has."""
-    formulas = [one.watches for one in planned({}).watching.alarms if isinstance(one.watches, Formula)]
+    formulas = [one.watches for one in plan({}).watching.alarms if isinstance(one.watches, Formula)]
     assert formulas
     for formula in formulas:
         assert all(id_ in formula.expression for id_ in formula.metrics)
