@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pulumi
 
-from airflow_stack import programs
 from airflow_stack.backends.pulumi_program import clear_errors, end_quietly_when_interrupted, load
+from airflow_stack.operations.target import target_of
 
 program = Path(__file__).parent
 
@@ -18,5 +18,5 @@ pulumi.log.debug = lambda *_, **__: None
 end_quietly_when_interrupted()
 with clear_errors():
     config, secrets = load(program)
-    for name, value in programs.deploy(config, secrets, program, pulumi.get_stack()).exports().items():
+    for name, value in target_of(config, program, pulumi.get_stack()).deploy(secrets).exports().items():
         pulumi.export(name, value)

@@ -39,7 +39,7 @@ from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.recovery import judged, part, recover
 from airflow_stack.operations.running import docker_scale, stopping
 from airflow_stack.operations.running.docker_stack import DockerStack
-from airflow_stack.operations.targets import require_local
+from airflow_stack.operations.target import target_of
 
 
 def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> None:
@@ -47,7 +47,7 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     start = time.monotonic()
     program = directory.resolve()
     config, set_secrets = read_stack_file(program, stack)
-    require_local(config, stack, "this brings up stacks of this machine")
+    target_of(config, program, stack).refuse_elsewhere("this brings up stacks of this machine")
     Identity.read(program, stack).refuse_closed()
     ensure_engine(say)
     origin.settle(config, program, say)
@@ -83,7 +83,7 @@ def down(directory: Path, stack: str, say: Say) -> None:
     """
     program = directory.resolve()
     config, _ = read_stack_file(program, stack)
-    require_local(config, stack, "this takes down stacks of this machine", "pulumi destroy")
+    target_of(config, program, stack).refuse_elsewhere("this takes down stacks of this machine", "pulumi destroy")
     Identity.read(program, stack).refuse_closed()
     machine = Machine.of(config, program, stack)
     keep_data = plan(config, describe(config), machine).keep_data

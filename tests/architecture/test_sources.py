@@ -47,7 +47,7 @@ def test_the_way_to_a_container_is_the_one_of_the_readme() -> None:
     # The program of the target is what __main__.py calls `deploy`.
     first = [name for name in called(parsed("__main__.py")) if name in names]
     assert first == [names[0], "deploy"]
-    assert [name for name in called(parsed("airflow_stack/programs/local.py")) if name in names] == names[1:]
+    assert [name for name in called(parsed("airflow_stack/operations/docker_deploy.py")) if name in names] == names[1:]
 
 
 def parsed(path: str) -> ast.Module:

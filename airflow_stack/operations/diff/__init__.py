@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_stack.airflow import describe
-from airflow_stack.config import read_stack_file
 from airflow_stack.operations.diff.compare import Comparison, Difference, Side, compare
+from airflow_stack.operations.target import target_of_file
 
 __all__ = ["Comparison", "Difference", "diff"]
 
@@ -17,17 +16,5 @@ def diff(directory: Path, left: str, right: str) -> Comparison:
 
 
 def _side(directory: Path, stack: str) -> Side:
-    config, _ = read_stack_file(directory, stack)
-    deployment = describe(config)
-    if config.on_aws:
-        from airflow_stack.backends.images import image
-        from airflow_stack.operations.diff.aws import aws_facts
-
-        airflow = image("airflow", config, directory.resolve(), config.aws.image_origin)
-        return Side(stack, config, tuple(aws_facts(config, deployment, airflow)))
-    from airflow_stack.backends.containers import plan
-    from airflow_stack.backends.machine import Machine
-    from airflow_stack.operations.diff.docker import docker_facts
-
-    machine = Machine.of(config, directory, stack)
-    return Side(stack, config, tuple(docker_facts(config, deployment, plan(config, deployment, machine), machine)))
+    target = target_of_file(directory, stack)
+    return Side(stack, target.config, target.facts())

@@ -98,7 +98,7 @@ def _why(left: tuple[Side, Fact | None], right: tuple[Side, Fact | None], area: 
     But for a part that one target does not have at all, whatever it is set to on the other.
     """
     (ours, one), (theirs, other) = left, right
-    reasoned = reason(area, name) if ours.config.on_aws != theirs.config.on_aws else None
+    reasoned = reason(area, name) if ours.config.target.kind != theirs.config.target.kind else None
     if reasoned and None in (one, other) and area is not Area.OPTION:
         return Verdict.MEANT, reasoned
     # What a stack does not have, it has switched off by the key that the other one has it by.

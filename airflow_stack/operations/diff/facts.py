@@ -112,7 +112,7 @@ def _is_set(config: StackConfig, path: list[str]) -> bool:
     section: Any = config
     if path[1:] == ["kind"]:
         # Where a file names no kind, the model takes the target's own.
-        return bool(getattr(config, path[0]).kind != KINDS["aws" if config.on_aws else "local"][path[0]][0])
+        return bool(getattr(config, path[0]).kind != KINDS[config.target.kind][path[0]][0])
     for name in path:
         if isinstance(section, BaseModel):
             if name not in section.model_fields_set:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_stack.config import read_stack_file
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.entries.formats import Format, parse, render
 from airflow_stack.operations.entries.kinds import Kind, checked, masked, refuse_wrong, same, shown
-from airflow_stack.operations.entries.metadata import MetadataDatabase
 from airflow_stack.operations.entries.places import Found, Place
-from airflow_stack.operations.entries.secrets_manager import SecretsManager
-from airflow_stack.operations.running import find
+from airflow_stack.operations.target import target_of_file
 
 
 @dataclass(frozen=True)
@@ -25,11 +22,9 @@ class Change:
 
 
 def place_of(directory: Path, stack: str, kind: Kind) -> Place:
-    """Where the stack keeps such entries. Secrets Manager is there before the stack is up."""
-    config, _ = read_stack_file(directory.resolve(), stack)
-    if config.on_aws and kind is not Kind.POOLS:
-        return SecretsManager(config, stack, kind)
-    return MetadataDatabase(find(directory, stack), kind, by_argument=config.on_aws)
+    """Where the stack keeps such entries."""
+    place: Place = target_of_file(directory, stack).entries(kind)
+    return place
 
 
 def import_entries(

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from airflow_stack.airflow import describe
-from airflow_stack.config import read_stack_file
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.graph.topology import Topology
+from airflow_stack.operations.target import target_of_file
 
 Format = Literal["mermaid", "svg"]
 
@@ -17,16 +16,8 @@ SUFFIXES: dict[Format, tuple[str, ...]] = {"svg": (".svg",), "mermaid": (".mmd",
 
 def topology(directory: Path, stack: str) -> Topology:
     """What the stack consists of; of its config alone, without Docker, Pulumi or a network."""
-    config, _ = read_stack_file(directory, stack)
-    if config.on_aws:
-        from airflow_stack.operations.graph.aws import aws_topology
-
-        return aws_topology(config, describe(config), stack)
-    from airflow_stack.backends.containers import plan
-    from airflow_stack.backends.machine import Machine
-    from airflow_stack.operations.graph.docker import docker_topology
-
-    return docker_topology(config, plan(config, describe(config), Machine.of(config, directory, stack)), stack)
+    found: Topology = target_of_file(directory, stack).topology()
+    return found
 
 
 def write(directory: Path, stack: str, form: Format | None, output: Path | None) -> str:

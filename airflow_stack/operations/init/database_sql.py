@@ -35,7 +35,7 @@ def database_sql(directory: Path, stack: str, dialect: Dialect | None = None) ->
     """SQL for a stack's external database; for both dialects where its URL can't be read without Pulumi."""
     config, _ = read_stack_file(directory, stack)
     if config.database.kind != "external":
-        where = "RDS" if config.on_aws else "a container"
+        where = {"rds": "RDS"}.get(config.database.kind, "a container")
         raise OperationError(
             f"stack {stack!r} has its database in {where}, which creates Airflow's role and database by itself.\n"
             f"For one of your own: airflow-stack init -s {stack} --set database.kind=external --secret database_url=-"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from airflow_stack.operations.init.options import Options, answered, blame_optio
 from airflow_stack.operations.init.questions import QUESTIONS, Question
 from airflow_stack.operations.init.write import write
 from airflow_stack.operations.pulumi_cli import PulumiCli
+from airflow_stack.operations.target import target_of
 
 _STACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -69,9 +69,7 @@ def init(directory: Path, stack: str, say: Say, options: Options, *, terminal: b
         *notes,
         *report.secrets_left(config, after, kept),
         *report.administrators_part(config, after, kept),
-        f"next: pulumi preview --stack {shlex.quote(stack)}"
-        if config.on_aws
-        else f"next: make up STACK={shlex.quote(stack)}",
+        f"next: {target_of(config, program, stack).next_command}",
     ):
         say(line)
 

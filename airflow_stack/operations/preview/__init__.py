@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.cost import PriceError
 from airflow_stack.errors import OperationError, StackError
 from airflow_stack.operations.image_build import Say
@@ -18,6 +18,7 @@ from airflow_stack.operations.preview.change import Against, Report, StackPrevie
 from airflow_stack.operations.preview.compare import compare
 from airflow_stack.operations.preview.engine import Deployed, fresh_plan
 from airflow_stack.operations.pulumi_cli import PulumiCli
+from airflow_stack.operations.target import Target, target_of_file
 
 __all__ = ["preview"]
 
@@ -64,17 +65,18 @@ def _one(command: str, program: Path, stack: str, base: _Base | None, say: Say) 
     if base is not None and not (base.program / f"Pulumi.{stack}.yaml").exists():
         base = None
     try:
-        config, _ = read_stack_file(program, stack)
-        shown = _planned(command, program, stack, config, base)
+        target = target_of_file(program, stack)
+        shown = _planned(command, target, base)
     except StackError as error:
         return StackPreview(stack, Against.NOTHING, errors=(str(error),))
-    return _with_cost(shown, config, base)
+    return _with_cost(shown, target, base)
 
 
-def _planned(command: str, program: Path, stack: str, config: StackConfig, base: _Base | None) -> StackPreview:
-    pack = _pack(program) if config.on_aws else None
+def _planned(command: str, target: Target[Any], base: _Base | None) -> StackPreview:
+    program, stack = target.program, target.stack
+    pack = _pack(program) if target.policed else None
     notes: tuple[str, ...] = ()
-    if config.on_aws and pack is None:
+    if target.policed and pack is None:
         notes = ("The policy pack was not asked: it is installed by `make policies`.",)
     deployed = Deployed(command, program, stack)
     if deployed.resource_ids():
@@ -104,15 +106,15 @@ def _planned(command: str, program: Path, stack: str, config: StackConfig, base:
     return replace(shown, against=Against.BASE, changes=changes, same=same)
 
 
-def _with_cost(shown: StackPreview, config: StackConfig, base: _Base | None) -> StackPreview:
+def _with_cost(shown: StackPreview, target: Target[Any], base: _Base | None) -> StackPreview:
     before, notes = None, shown.notes
     if base is not None:
         try:
-            before, _ = read_stack_file(base.program, shown.stack)
+            before = target_of_file(base.program, shown.stack)
         except StackError:
             notes += ("The base's config is not valid today, so its cost is not known.",)
     try:
-        return replace(shown, cost=cost.difference(before, config), notes=notes)
+        return replace(shown, cost=cost.difference(before, target), notes=notes)
     except PriceError as error:
         return replace(shown, notes=(*notes, str(error)))
 

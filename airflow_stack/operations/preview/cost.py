@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from airflow_stack.config import StackConfig
-from airflow_stack.cost import Estimate, Load, estimate
+from typing import Any
+
+from airflow_stack.cost import Estimate, Load
 from airflow_stack.operations.preview.change import Cost, Line
+from airflow_stack.operations.target import Target
 
 # As `airflow-stack cost` assumes where nothing is said.
 LOAD = Load(1000, 5)
 CENT = 0.005
 
 
-def difference(before: StackConfig | None, after: StackConfig) -> Cost | None:
-    """The two bills; None for a stack of this machine. Raises PriceError for what the table lacks."""
-    if not after.on_aws:
+def difference(before: Target[Any] | None, after: Target[Any]) -> Cost | None:
+    """The two bills; None for a stack that costs nothing. Raises PriceError for what the table lacks."""
+    idle_after, load_after = after.bill(), after.bill(LOAD)
+    if idle_after is None or load_after is None:
         return None
-    old = before if before is not None and before.on_aws else None
-    idle_before, idle_after = estimate(old) if old else None, estimate(after)
+    idle_before, load_before = (before.bill(), before.bill(LOAD)) if before else (None, None)
     return Cost(
         idle_before=idle_before.usd if idle_before else None,
         idle_after=idle_after.usd,
-        load_before=estimate(old, LOAD).usd if old else None,
-        load_after=estimate(after, LOAD).usd,
+        load_before=load_before.usd if load_before else None,
+        load_after=load_after.usd,
         load=f"{LOAD.tasks_per_day} tasks a day of {LOAD.minutes_per_task:g} minutes",
         lines=_lines(idle_before, idle_after) if idle_before else (),
     )

@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from airflow_stack.config import read_stack_file
+from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.backup import backup, restore
 from airflow_stack.operations.run_task import OneOff
@@ -101,10 +101,10 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
             finally:
                 made.events.append("start")
 
-        def find(program: Path, stack: str) -> AwsStack:
-            return AwsStack(stack, program, read_stack_file(program, stack)[0], KNOWN)
+        def find(program: Path, stack: str, config: StackConfig) -> AwsStack:
+            return AwsStack(stack, program, config, KNOWN)
 
-        monkeypatch.setattr("airflow_stack.operations.running.find", find)
+        monkeypatch.setattr(AwsStack, "find", find)
         monkeypatch.setattr(aws_stack, "run_task", made.run_task)
         monkeypatch.setattr(AwsStack, "stop_airflow", stop_airflow)
         yield made

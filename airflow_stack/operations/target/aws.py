@@ -1,0 +1,97 @@
+"""A stack on AWS."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from airflow_stack.config import Secrets
+from airflow_stack.config.stack import LOCAL_ONLY
+from airflow_stack.errors import OperationError
+from airflow_stack.operations.target.interface import Target
+
+if TYPE_CHECKING:
+    from airflow_stack.cost import Estimate, Load
+    from airflow_stack.operations.backup.aws_target import AwsTarget
+    from airflow_stack.operations.diff.facts import Fact
+    from airflow_stack.operations.entries.kinds import Kind
+    from airflow_stack.operations.entries.places import Place
+    from airflow_stack.operations.graph.topology import Topology
+    from airflow_stack.operations.running.aws_stack import AwsStack
+    from airflow_stack.outputs import StackOutputs
+
+
+class OnAws(Target["AwsStack"]):
+    """Its services belong to an account, which is asked by the AWS SDK alone."""
+
+    @property
+    def place(self) -> str:
+        return f"AWS, {self.config.aws.region}"
+
+    @property
+    def policed(self) -> bool:
+        return True
+
+    @property
+    def next_command(self) -> str:
+        return f"pulumi preview --stack {shlex.quote(self.stack)}"
+
+    def refuse_elsewhere(self, why: str, instead: str = "pulumi up") -> None:
+        raise OperationError(
+            f"stack {self.stack!r} runs on AWS: {why}.\n"
+            f"Nothing was changed. Use: {instead} --stack {shlex.quote(self.stack)}"
+        )
+
+    def without_effect(self) -> dict[str, Any] | None:
+        found: dict[str, Any] = {"flower": True}
+        for key in LOCAL_ONLY:
+            section, _, name = key.partition(".")
+            found[section] = found.get(section, {}) | {name: True} if name else True
+        return found
+
+    def explained(self, config: str) -> str:
+        return config
+
+    def bill(self, load: Load | None = None) -> Estimate:
+        from airflow_stack.cost import estimate
+
+        return estimate(self.config) if load is None else estimate(self.config, load)
+
+    def topology(self) -> Topology:
+        from airflow_stack.airflow import describe
+        from airflow_stack.operations.graph.aws import aws_topology
+
+        return aws_topology(self.config, describe(self.config), self.stack)
+
+    def facts(self) -> tuple[Fact, ...]:
+        from airflow_stack.airflow import describe
+        from airflow_stack.backends.images import image
+        from airflow_stack.operations.diff.aws import aws_facts
+
+        airflow = image("airflow", self.config, self.program, self.config.aws.image_origin)
+        return tuple(aws_facts(self.config, describe(self.config), airflow))
+
+    def deploy(self, secrets: Secrets) -> StackOutputs:
+        from airflow_stack.backends.aws import stack
+
+        return stack.deploy(self.config, secrets, self.program, self.stack)
+
+    def running(self) -> AwsStack:
+        from airflow_stack.operations.running.aws_stack import AwsStack
+
+        return AwsStack.find(self.program, self.stack, self.config)
+
+    def backups(self, running: AwsStack) -> AwsTarget:
+        from airflow_stack.operations.backup.aws_target import AwsTarget
+
+        return AwsTarget(running)
+
+    def entries(self, kind: Kind) -> Place:
+        """Secrets Manager is there before the stack is up; pools are in its database."""
+        from airflow_stack.operations.entries.kinds import Kind
+        from airflow_stack.operations.entries.metadata import MetadataDatabase
+        from airflow_stack.operations.entries.secrets_manager import SecretsManager
+
+        if kind is Kind.POOLS:
+            return MetadataDatabase(self.running(), kind, by_argument=True)
+        return SecretsManager(self.config, self.stack, kind)

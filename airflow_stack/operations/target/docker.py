@@ -1,0 +1,87 @@
+"""A stack of this machine."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from airflow_stack.config import Secrets
+from airflow_stack.operations.target.interface import Target
+
+if TYPE_CHECKING:
+    from airflow_stack.cost import Load
+    from airflow_stack.operations.backup.docker_target import DockerTarget
+    from airflow_stack.operations.diff.facts import Fact
+    from airflow_stack.operations.entries.kinds import Kind
+    from airflow_stack.operations.entries.metadata import MetadataDatabase
+    from airflow_stack.operations.graph.topology import Topology
+    from airflow_stack.operations.running.docker_stack import DockerStack
+    from airflow_stack.outputs import StackOutputs
+
+
+class OnDocker(Target["DockerStack"]):
+    """Its containers belong to the engine here."""
+
+    @property
+    def place(self) -> str:
+        return "this machine"
+
+    @property
+    def policed(self) -> bool:
+        return False
+
+    @property
+    def next_command(self) -> str:
+        return f"make up STACK={shlex.quote(self.stack)}"
+
+    def refuse_elsewhere(self, why: str, instead: str = "pulumi up") -> None:
+        """It is here."""
+
+    def without_effect(self) -> dict[str, Any] | None:
+        return None
+
+    def explained(self, config: str) -> str:
+        from airflow_stack.operations.docker_limits import with_limits
+
+        return with_limits(config, self.config, self.program, self.stack)
+
+    def bill(self, load: Load | None = None) -> None:
+        """Nobody sends one."""
+
+    def topology(self) -> Topology:
+        from airflow_stack.airflow import describe
+        from airflow_stack.backends.containers import plan
+        from airflow_stack.backends.machine import Machine
+        from airflow_stack.operations.graph.docker import docker_topology
+
+        machine = Machine.of(self.config, self.program, self.stack)
+        return docker_topology(self.config, plan(self.config, describe(self.config), machine), self.stack)
+
+    def facts(self) -> tuple[Fact, ...]:
+        from airflow_stack.airflow import describe
+        from airflow_stack.backends.containers import plan
+        from airflow_stack.backends.machine import Machine
+        from airflow_stack.operations.diff.docker import docker_facts
+
+        machine, deployment = Machine.of(self.config, self.program, self.stack), describe(self.config)
+        return tuple(docker_facts(self.config, deployment, plan(self.config, deployment, machine), machine))
+
+    def deploy(self, secrets: Secrets) -> StackOutputs:
+        from airflow_stack.operations import docker_deploy
+
+        return docker_deploy.deploy(self.config, secrets, self.program, self.stack)
+
+    def running(self) -> DockerStack:
+        from airflow_stack.operations.running.docker_stack import DockerStack
+
+        return DockerStack.find(self.program, self.stack, self.config)
+
+    def backups(self, running: DockerStack) -> DockerTarget:
+        from airflow_stack.operations.backup.docker_target import DockerTarget
+
+        return DockerTarget(running)
+
+    def entries(self, kind: Kind) -> MetadataDatabase:
+        from airflow_stack.operations.entries.metadata import MetadataDatabase
+
+        return MetadataDatabase(self.running(), kind, by_argument=False)
