@@ -83,7 +83,10 @@ def down(directory: Path, stack: str, say: Say) -> None:
     """
     program = directory.resolve()
     config, _ = read_stack_file(program, stack)
-    target_of(config, program, stack).refuse_elsewhere("this takes down stacks of this machine", "pulumi destroy")
+    finish = f"workers with tasks finish first by airflow-stack scale -s {stack} worker=0, and are stopped without it"
+    target_of(config, program, stack).refuse_elsewhere(
+        f"this takes down stacks of this machine; {finish}", "pulumi destroy"
+    )
     Identity.read(program, stack).refuse_closed()
     machine = Machine.of(config, program, stack)
     keep_data = plan(config, describe(config), machine).keep_data

@@ -244,6 +244,11 @@ ELSEWHERE = (
         ("airflow-stack doctor -s prod --deep",),
     ),
     Elsewhere(
+        "tests/operations/doctor/test_aws_before.py::test_a_stack_that_is_not_deployed_is_looked_at",
+        "doctor._running(",
+        ("airflow-stack doctor -s prod",),
+    ),
+    Elsewhere(
         "tests/e2e/test_compose.py::test_a_second_up_recreates_nothing",
         '"--compose"',
         ("airflow-stack up --compose -s bench && airflow-stack down -s bench", "docker-compose up -d"),

@@ -123,12 +123,12 @@ class _Rights(PartsRights):
                 "ServiceRoles",
                 ["iam:CreateServiceLinkedRole"],
                 [f"{base}:role/aws-service-role/*"],
-                {"StringEquals": {"iam:AWSServiceName": _linked(self._config)}},
+                {"StringEquals": {"iam:AWSServiceName": linked_services(self._config)}},
             ),
         ]
 
 
-def _linked(config: StackConfig) -> list[str]:
+def linked_services(config: StackConfig) -> list[str]:
     """Services that make a role of their own in an account, the first time."""
     also = {"rds": config.database.kind == "rds", "elasticache": config.broker.kind == "elasticache"}
     services = [

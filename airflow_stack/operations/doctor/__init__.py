@@ -70,6 +70,20 @@ def _machine(program: Path, wanted: list[StackFile], asked: StackFile | None) ->
     return found
 
 
+def _before(stack: str, config: StackConfig, say: Say) -> list[Group]:
+    """What AWS says where nothing is deployed; one line where it can't be asked."""
+    from airflow_stack.operations.doctor import aws_before
+
+    say(f"nothing of stack {stack!r} is deployed: asking AWS what its first deployment needs")
+    try:
+        return run(aws_before.looks(stack, config))
+    except OperationError as error:
+        wrong, _, rest = str(error).partition("\n")
+        cost = "zones, quotas, roles, domain and rights are not known before the first deployment"
+        line = Finding("Not asked", State.WARNING, wrong.rstrip("."), cost, rest)
+        return [Group(f"Before the first deployment of {stack}", (line,))]
+
+
 def _running(program: Path, stack: str, config: StackConfig, say: Say, *, deep: bool) -> list[Group]:
     """Of a stack that is up; one line of one that is not."""
     from airflow_stack.operations.running import find
@@ -77,13 +91,15 @@ def _running(program: Path, stack: str, config: StackConfig, say: Say, *, deep: 
     try:
         if config.on_aws and not uses_own_backend() and not (program / STATE).exists():
             # As Pulumi would say; to ask it would make its state directory.
-            raise OperationError(f"stack {stack!r} is not up.\nBring it up: pulumi up --stack {stack}")
+            raise OperationError(
+                f"stack {stack!r} is not up: nothing of it is deployed yet.\nBring it up: pulumi up --stack {stack}"
+            )
         running = find(program, stack)
     except OperationError as error:
         wrong, _, rest = str(error).partition("\n")
         cost = "only what comes before its start was looked at"
         line = Finding(f"Stack {stack}", State.WARNING, wrong.rstrip("."), cost, rest.partition(": ")[2] or rest)
-        return [Group(f"Stack {stack}", (line,))]
+        return [Group(f"Stack {stack}", (line,)), *(_before(stack, config, say) if config.on_aws else ())]
     say(f"asking stack {stack!r}" + (": a task of its own, which takes a minute" if deep and config.on_aws else ""))
     if config.on_aws:
         from airflow_stack.operations.doctor import aws_stack

@@ -48,11 +48,32 @@ class Services(AwsPart):
                     "Deployment", seen, "the tasks from before go on, if there were any",
                     f"airflow-stack logs -s {self.name} {role}",
                 )  # fmt: skip
+            # A rollback leaves no failed deployment behind: only the revision tells. A later one is of an update.
+            running, asked = map(_revision, (service["taskDefinition"], self.known["task_definitions"][role]))
+            if running < asked:
+                trouble = True
+                yield warning(
+                    "Deployment", f"{role} runs revision {running}, and not {asked}, which was deployed last",
+                    "a changed image, configuration or size is not in use",
+                    f"airflow-stack logs -s {self.name} {role} && pulumi up --refresh --stack {self.name}",
+                )  # fmt: skip
         going = [role for role, service in services.items() if len(service.get("deployments", [])) > 1]
         if going and not trouble:
-            yield ok("Deployments", f"under way: {', '.join(going)}")
+            yield ok("Deployments", f"under way: {', '.join(going)}{self._busy(services, going)}")
         elif not trouble:
             yield ok("Deployments", "all services are stable")
+
+    def _busy(self, services: dict[str, Any], going: list[str]) -> str:
+        """What ends workers of a deployment before, which stay while they have tasks."""
+        if "worker" not in going:
+            return ""
+        cluster, region = self.known["cluster"].rpartition("/")[2], self.known["region"]
+        return (
+            ". An old worker stays while it has tasks. What takes its protection away: aws ecs update-task-protection"
+            f" --region {region} --cluster {cluster} --no-protection-enabled --tasks $(aws ecs list-tasks --region"
+            f" {region} --cluster {cluster} --service-name {services['worker']['serviceName']} --query taskArns"
+            " --output text)"
+        )
 
     def stopped_tasks(self) -> Iterator[Finding]:
         """Of the last hour, those that nobody meant to stop."""
@@ -131,6 +152,10 @@ class Services(AwsPart):
             yield missing("Image", f"not in the registry: {gone[0]}", cost, f"pulumi up --refresh --stack {self.name}")
         else:
             yield ok("Image", f"in the registry: {', '.join(sorted(map(_version, images)))}")
+
+
+def _revision(arn: str) -> int:
+    return int(arn.rpartition(":")[2])
 
 
 def _reason(task: dict[str, Any]) -> str:

@@ -106,7 +106,8 @@ def answers(monkeypatch: pytest.MonkeyPatch, service: str, **given: Any) -> None
 
 
 def service(role: str, *deployments: dict[str, Any]) -> dict[str, Any]:
-    return {"serviceName": f"airflow-{role}", "deployments": list(deployments)}
+    definition = f"arn:aws:ecs:{REGION}:123456789012:task-definition/airflow-{role}:1"
+    return {"serviceName": f"airflow-{role}", "deployments": list(deployments), "taskDefinition": definition}
 
 
 def test_deployments(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,13 +116,34 @@ def test_deployments(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, "ecs", describe_services={"services": [service(role, done) for role in ROLES]})
     assert one(account.look("Deployments"), "Deployments").seen == "all services are stable"
     going = {"rolloutState": "IN_PROGRESS", "failedTasks": 0}
-    answers(monkeypatch, "ecs", describe_services={"services": [service("worker", going, done)]})
-    assert one(account.look("Deployments"), "Deployments").seen == "under way: worker"
+    answers(monkeypatch, "ecs", describe_services={"services": [service("scheduler", going, done)]})
+    assert one(account.look("Deployments"), "Deployments").seen == "under way: scheduler"
     failed = {"rolloutState": "FAILED", "failedTasks": 3, "rolloutStateReason": "tasks failed to start."}
     answers(monkeypatch, "ecs", describe_services={"services": [service("scheduler", failed, done)]})
     found = one(account.look("Deployments"), "Deployment")
     assert (found.state, found.seen) == (State.WARNING, "scheduler: tasks failed to start")
     assert found.mend == "airflow-stack logs -s prod scheduler"
+
+
+def test_a_rollback_that_nobody_waited_for(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: workers that went back to an earlier revision have no failed deployment; the command deploys them again."""
+    account.definitions["worker"] = account.define("worker")
+    done = {"rolloutState": "COMPLETED", "failedTasks": 0}
+    answers(monkeypatch, "ecs", describe_services={"services": [service("worker", done)]})
+    found = one(account.look("Deployments"), "Deployment")
+    assert found.seen == "worker runs revision 1, and not 2, which was deployed last"
+    assert found.mend == "airflow-stack logs -s prod worker && pulumi up --refresh --stack prod"
+
+
+def test_workers_that_are_busy(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: a rollout that waits for tasks says so, and names what takes the protection away."""
+    going, done = ({"rolloutState": state, "failedTasks": 0} for state in ("IN_PROGRESS", "COMPLETED"))
+    answers(monkeypatch, "ecs", describe_services={"services": [service("worker", going, done)]})
+    found = one(account.look("Deployments"), "Deployments")
+    assert found.state is State.OK
+    assert found.seen.startswith("under way: worker. An old worker stays while it has tasks.")
+    assert f"aws ecs update-task-protection --region {REGION} --cluster airflow --no-protection-enabled" in found.seen
+    assert "--service-name airflow-worker" in found.seen
 
 
 def stopped(why: str, group: str = "service:airflow-worker", **container: Any) -> dict[str, Any]:
