@@ -15,6 +15,9 @@ from airflow_stack.config.types import (
     by_engine,
 )
 
+DAY = 86_400
+"""Seconds."""
+
 
 class WebserverConfig(Section):
     """``airflow-stack:webserver``: UI and API."""
@@ -54,7 +57,7 @@ class WorkerConfig(Section):
     stop_timeout: int = Field(
         120,
         ge=10,
-        le=86_400,
+        le=DAY,
         description="Seconds for which a worker that is stopped may go on with its tasks. A task that needs longer is"
         " cut off: its try fails, and its log says why. `restart`, `scale`, `up` and `down` wait as long. At most 120"
         " on AWS.",

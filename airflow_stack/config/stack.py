@@ -19,6 +19,7 @@ from airflow_stack.config.data import (
 )
 from airflow_stack.config.errors import RuleError, either
 from airflow_stack.config.services import (
+    DAY,
     DockerSocketProxyConfig,
     FlowerConfig,
     ProxyConfig,
@@ -299,12 +300,25 @@ class StackConfig(Section):
         return self.target
 
     @property
+    def most_workers(self) -> int:
+        """Celery workers that there may be at a time."""
+        return self.aws.worker.max if self.on_aws else self.worker.count
+
+    @property
+    def longest_stop(self) -> int:
+        """Seconds that ``worker.stop_timeout`` may be at most."""
+        return LONGEST_STOP if self.on_aws else DAY
+
+    def has_schedule(self, section: str) -> bool:
+        """Whether the role of this section does not always run."""
+        return self.on_aws and self.at(f"target.{section}.schedule") is not None
+
+    @property
     def task_slots(self) -> int:
         """Tasks that run at a time when all workers are there; with LocalExecutor, beside the scheduler."""
         if not self.celery:
             return self.worker.concurrency
-        workers = self.target.worker.max if isinstance(self.target, AwsTarget) else self.worker.count
-        return workers * self.worker.concurrency
+        return self.most_workers * self.worker.concurrency
 
     @property
     def default_queue(self) -> str:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_stack.airflow import Role, describe
+from airflow_stack.airflow import describe
 from airflow_stack.airflow.deployment import HOME
-from airflow_stack.backends.containers import plan
-from airflow_stack.backends.images import PROJECT_FOLDERS, Image, image
-from airflow_stack.backends.machine import AIRFLOW_UID, Machine
-from airflow_stack.backends.memory import limits
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.backends.images import PROJECT_FOLDERS, Image
+from airflow_stack.backends.machine import AIRFLOW_UID
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import image_build, origin
+from airflow_stack.operations import image_build
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.image_build import Say
+from airflow_stack.operations.target import target_of_file
 
 BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
 GIVEN = "/run/given"
@@ -49,6 +47,19 @@ class Memory:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What a target knows of it."""
+
+    project: Path
+    """Directory with the folders."""
+    image: Image
+    environment: dict[str, str]
+    """Of the container that imports DAGs."""
+    user: str = ""
+    """``uid:gid``; empty for the image's own."""
+
+
+@dataclass(frozen=True)
 class Subject:
     """One stack's DAGs, and all that their container is made of."""
 
@@ -71,10 +82,10 @@ class Subject:
 def subject(directory: Path, stack: str, say: Say) -> Subject:
     """The stack's subject, its image built where it is missing. Raises ConfigError; OperationError without Docker."""
     program = directory.resolve()
-    config, _ = read_stack_file(program, stack)
+    target = target_of_file(program, stack)
     client()  # first of all: without an engine nothing else is of use
-    of = _aws(config, program, say) if config.on_aws else _local(config, program, stack, say)
-    project, built, user, environment = of
+    source: Source = target.dags(say)
+    project, built = source.project, source.image
     folders = {name: project / name for name in PROJECT_FOLDERS if (project / name).is_dir()}
     if "dags" not in folders:
         raise OperationError(f"there is no folder of DAGs: {project / 'dags'} is missing.\nCreate it, or set"
@@ -82,46 +93,15 @@ def subject(directory: Path, stack: str, say: Say) -> Subject:
     if not image_build.exists(built.tag):
         say(f"image: {built.tag}")
         image_build.build(built, program, say)
-    deployment = describe(config)
+    deployment = describe(target.config)
     parser, runner = deployment.one(parses=True), deployment.runner
     return Subject(
-        stack, program, built, user, _environment(environment), parser.secrets, folders,
-        _memory(config, program, stack, parser), _memory(config, program, stack, runner),
+        stack, program, built, source.user or f"{AIRFLOW_UID}:0", _environment(source.environment), parser.secrets,
+        folders, target.memory(parser), target.memory(runner),
     )  # fmt: skip
-
-
-def _local(config: StackConfig, program: Path, stack: str, say: Say) -> tuple[Path, Image, str, dict[str, str]]:
-    """As the container that imports DAGs."""
-    origin.settle(config, program, say)
-    machine = Machine.of(config, program, stack)
-    planned = plan(config, describe(config), machine)
-    container = next(each for each in planned.containers if each.role and each.role.parses)
-    return machine.project, container.image, container.user, container.environment
-
-
-def _aws(config: StackConfig, program: Path, say: Say) -> tuple[Path, Image, str, dict[str, str]]:
-    """The image below the project's, for this machine's processor, with the folders that the project's image copies.
-
-    The options that AWS adds are about servers, logs and metrics: no import and no task depends on them here.
-    """
-    target = config.aws
-    project = (program / Path(target.project_dir).expanduser()).resolve()
-    of = target.image_origin if target.image_origin == "debian" else origin.recorded(config, program, say)
-    built = image("airflow", config, program, of)
-    deployment = describe(config)
-    own = deployment.one(parses=True).environment
-    environment = deployment.environment | own | {"AWS_DEFAULT_REGION": target.region}
-    return project, built, f"{AIRFLOW_UID}:0", environment
 
 
 def _environment(environment: dict[str, str]) -> dict[str, str]:
     kept = {key: value for key, value in environment.items() if key not in WITHOUT}
     files = f'{{"connections_file_path": "{GIVEN}/connections.json", "variables_file_path": "{GIVEN}/variables.json"}}'
     return kept | INSTEAD | {"AIRFLOW__SECRETS__BACKEND_KWARGS": files, "AIRFLOW_HOME": HOME}
-
-
-def _memory(config: StackConfig, program: Path, stack: str, role: Role) -> Memory:
-    if config.on_aws:
-        return Memory(config.aws.size(role.spec.section).memory, f"target.{role.spec.section}.memory")
-    limit = limits(config, Machine.of(config, program, stack).memory)[role.name]
-    return Memory(limit.mib, limit.key)

@@ -110,7 +110,7 @@ def _heartbeats(jobs: list[Facts], config: StackConfig, stack: str) -> Iterator[
         if alive:
             more = f", {len(alive)} of them" if len(alive) > 1 else ""
             yield ok(what, f"{min(alive):.0f} s ago{more}")
-        elif config.on_aws and config.at(f"target.{role.section}.schedule") is not None:
+        elif config.has_schedule(role.section):
             yield ok(what, "none lately; by its schedule it does not always run")
         else:
             yield missing(what, f"{min(ages):.0f} s ago" if ages else "none is registered", role.without, mend)
@@ -135,7 +135,7 @@ def _tasks(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]:
         full = running >= config.task_slots
         cost = f"one has been queued for {waited:.0f} s: " + ("all slots are taken" if full else "no worker takes it")
         mend = (
-            f"airflow-stack scale -s {stack} worker={_workers(config) + 1}"
+            f"airflow-stack scale -s {stack} worker={config.most_workers + 1}"
             if full
             else f"airflow-stack logs -s {stack} worker"
         )
@@ -155,14 +155,11 @@ def _cut_off(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]
         first, more = told[0], f"; {len(told) - 1} more" if len(told) > 1 else ""
         seen = f"{stopping.name(first)}, {first['said']}; {stopping.then(first)}{more}"
         enough = max(2 * config.worker.stop_timeout, *(2 * stopping.ran(task) for task in told))
-        mend = f"pulumi config set --stack {stack} --path airflow-stack:worker.stop_timeout {min(enough, 86_400)}"
+        enough = min(enough, config.longest_stop)
+        mend = f"pulumi config set --stack {stack} --path airflow-stack:worker.stop_timeout {enough}"
         cost = "what it had done by then stays done, and a second try does it again"
-        # Fargate has no longer time than the longest.
-        yield warning("Tasks cut off in the last hour", seen, cost, "" if config.on_aws else mend)
-
-
-def _workers(config: StackConfig) -> int:
-    return config.aws.worker.max if config.on_aws else config.worker.count
+        more_helps = enough > config.worker.stop_timeout
+        yield warning("Tasks cut off in the last hour", seen, cost, mend if more_helps else "")
 
 
 def _dags(facts: Facts, stack: str) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow_stack.config import Secrets
@@ -11,13 +12,16 @@ from airflow_stack.errors import OperationError
 from airflow_stack.operations.target.interface import Target
 
 if TYPE_CHECKING:
+    from airflow_stack.airflow import Role
     from airflow_stack.cost import Estimate, Load
     from airflow_stack.operations.backup.aws_target import AwsTarget
+    from airflow_stack.operations.dags.subject import Memory, Source
     from airflow_stack.operations.diff.facts import Fact
     from airflow_stack.operations.entries.kinds import Kind
     from airflow_stack.operations.entries.places import Place
     from airflow_stack.operations.graph.topology import Topology
     from airflow_stack.operations.running.aws_stack import AwsStack
+    from airflow_stack.operations.running.interface import Say
     from airflow_stack.outputs import StackOutputs
 
 
@@ -70,6 +74,30 @@ class OnAws(Target["AwsStack"]):
 
         airflow = image("airflow", self.config, self.program, self.config.aws.image_origin)
         return tuple(aws_facts(self.config, describe(self.config), airflow))
+
+    def dags(self, say: Say) -> Source:
+        """The image below the project's, for this machine's processor, with the folders that the project's copies.
+
+        The options that AWS adds are about servers, logs and metrics: no import and no task depends on them here.
+        """
+        from airflow_stack.airflow import describe
+        from airflow_stack.backends.images import image
+        from airflow_stack.operations import origin
+        from airflow_stack.operations.dags.subject import Source
+
+        target, deployment = self.config.aws, describe(self.config)
+        project = (self.program / Path(target.project_dir).expanduser()).resolve()
+        settled = target.image_origin == "debian"
+        of = target.image_origin if settled else origin.recorded(self.config, self.program, say)
+        own = deployment.one(parses=True).environment
+        environment = deployment.environment | own | {"AWS_DEFAULT_REGION": target.region}
+        return Source(project, image("airflow", self.config, self.program, of), environment)
+
+    def memory(self, role: Role) -> Memory:
+        from airflow_stack.operations.dags.subject import Memory
+
+        section = role.spec.section
+        return Memory(self.config.aws.size(section).memory, f"target.{section}.memory")
 
     def deploy(self, secrets: Secrets) -> StackOutputs:
         from airflow_stack.backends.aws import stack

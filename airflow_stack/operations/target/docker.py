@@ -9,13 +9,16 @@ from airflow_stack.config import Secrets
 from airflow_stack.operations.target.interface import Target
 
 if TYPE_CHECKING:
+    from airflow_stack.airflow import Role
     from airflow_stack.cost import Load
     from airflow_stack.operations.backup.docker_target import DockerTarget
+    from airflow_stack.operations.dags.subject import Memory, Source
     from airflow_stack.operations.diff.facts import Fact
     from airflow_stack.operations.entries.kinds import Kind
     from airflow_stack.operations.entries.metadata import MetadataDatabase
     from airflow_stack.operations.graph.topology import Topology
     from airflow_stack.operations.running.docker_stack import DockerStack
+    from airflow_stack.operations.running.interface import Say
     from airflow_stack.outputs import StackOutputs
 
 
@@ -65,6 +68,28 @@ class OnDocker(Target["DockerStack"]):
 
         machine, deployment = Machine.of(self.config, self.program, self.stack), describe(self.config)
         return tuple(docker_facts(self.config, deployment, plan(self.config, deployment, machine), machine))
+
+    def dags(self, say: Say) -> Source:
+        """As the container that imports DAGs."""
+        from airflow_stack.airflow import describe
+        from airflow_stack.backends.containers import plan
+        from airflow_stack.backends.machine import Machine
+        from airflow_stack.operations import origin
+        from airflow_stack.operations.dags.subject import Source
+
+        origin.settle(self.config, self.program, say)
+        machine = Machine.of(self.config, self.program, self.stack)
+        planned = plan(self.config, describe(self.config), machine)
+        container = next(each for each in planned.containers if each.role and each.role.parses)
+        return Source(machine.project, container.image, container.environment, container.user)
+
+    def memory(self, role: Role) -> Memory:
+        from airflow_stack.backends.machine import Machine
+        from airflow_stack.backends.memory import limits
+        from airflow_stack.operations.dags.subject import Memory
+
+        limit = limits(self.config, Machine.of(self.config, self.program, self.stack).memory)[role.name]
+        return Memory(limit.mib, limit.key)
 
     def deploy(self, secrets: Secrets) -> StackOutputs:
         from airflow_stack.operations import docker_deploy

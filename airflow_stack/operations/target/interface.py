@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from airflow_stack.config import Secrets, StackConfig
 
 if TYPE_CHECKING:
+    from airflow_stack.airflow import Role
     from airflow_stack.cost import Estimate, Load
     from airflow_stack.operations.backup.target import Target as BackupTarget
+    from airflow_stack.operations.dags.subject import Memory, Source
     from airflow_stack.operations.diff.facts import Fact
     from airflow_stack.operations.entries.kinds import Kind
     from airflow_stack.operations.entries.places import Place
     from airflow_stack.operations.graph.topology import Topology
-    from airflow_stack.operations.running.interface import RunningStack
+    from airflow_stack.operations.running.interface import RunningStack, Say
     from airflow_stack.outputs import StackOutputs
 
 
@@ -71,6 +73,14 @@ class Target(ABC, Generic[Running]):
     @abstractmethod
     def facts(self) -> tuple[Fact, ...]:
         """What `diff` compares."""
+
+    @abstractmethod
+    def dags(self, say: Say) -> Source:
+        """What its DAGs are tried in, without the stack. Asks Docker which images it builds on."""
+
+    @abstractmethod
+    def memory(self, role: Role) -> Memory:
+        """The limit of a role's container."""
 
     # --- what runs ---------------------------------------------------------------------------------------------------
 
