@@ -8,19 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from backends.aws.whole import parsed
 from backends.recorder import PROGRAM
-from operations.diff.test_diff import stack
+from operations.diff.test_diff import PROD, stack
 from operations.graph.variants import docker_plan
 from operations.running.test_docker import Fake
 
 from airflow_stack.airflow import describe
+from airflow_stack.backends.aws import policies
 from airflow_stack.backends.compose import compose
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.cli.operate import _counts, _roles
 from airflow_stack.config import StackConfig
+from airflow_stack.cost.estimate import estimate
 from airflow_stack.operations.diff import diff
 from airflow_stack.operations.doctor.roles import judge
+from airflow_stack.operations.graph.aws import aws_topology
 from airflow_stack.operations.graph.docker import docker_topology
 from airflow_stack.operations.running import docker_containers, docker_status
 from airflow_stack.operations.running.docker_stack import DockerStack
@@ -45,11 +49,16 @@ MADE_UP = RoleSpec(
 NAME = MADE_UP.name
 
 
+def add(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One entry more, once."""
+    release = RELEASES[DEFAULT]
+    others = tuple(role for role in release.roles if role is not MADE_UP)
+    monkeypatch.setitem(RELEASES, DEFAULT, replace(release, roles=(*others, MADE_UP)))
+
+
 @pytest.fixture(autouse=True)
 def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One entry more."""
-    release = RELEASES[DEFAULT]
-    monkeypatch.setitem(RELEASES, DEFAULT, replace(release, roles=(*release.roles, MADE_UP)))
+    add(monkeypatch)
 
 
 def test_it_is_described() -> None:
@@ -141,3 +150,42 @@ def test_a_shell_completes_it() -> None:
     """Rule: every role of every release, without asking Docker or AWS."""
     assert _roles("dag-") == [NAME]
     assert _counts("dag-") == [f"{NAME}="]
+
+
+def on_aws(raw: dict[str, Any] | None = None) -> StackConfig:
+    config, _ = parsed(raw or {})
+    return config
+
+
+def test_its_rights_on_aws() -> None:
+    """Rule: who sends tasks may send to the queue, and who writes task logs may write them."""
+    arns = policies.Arns("arn:aws:ecs:eu-central-1:123456789012:cluster/airflow", "arn:b", "arn:r", "arn:l", queue="q")
+    allowed = {one["Sid"]: one["Action"] for one in policies.task(on_aws(), MADE_UP, arns)}
+    assert "sqs:SendMessage" in allowed["Queue"]
+    assert "s3:PutObject" in allowed["TaskLogs"]
+
+
+def test_it_is_paid_for() -> None:
+    """Rule: its tasks are on the bill."""
+    lines = [item for item in estimate(on_aws()).items if item.what.startswith(f"{NAME}: ")]
+    assert {item.quantity for item in lines} == {365.0, 730.0}  # half a vCPU, one GB
+
+
+def test_it_is_in_the_picture_of_aws() -> None:
+    """Rule: a node of its size, with an edge to what the entry says that it talks to."""
+    config = on_aws()
+    drawn = aws_topology(config, describe(config), "prod")
+    (node,) = [one for one in drawn.nodes if one.id == "dag_counter"]
+    assert (node.tier, node.column, node.group) == (3, 4, "cluster")
+    ends = {(edge.source, edge.target) for edge in drawn.edges}
+    assert {("dag_counter", "broker"), ("webserver", "dag_counter")} <= ends
+
+
+def test_it_is_compared_with_aws(tmp_path: Path) -> None:
+    """Rule: it is a role of both targets."""
+    (tmp_path / "images").symlink_to(PROGRAM / "images")
+    stack(tmp_path, "local", {})
+    stack(tmp_path, "prod", PROD)
+    found = diff(tmp_path, "local", "prod")
+    assert {one.verdict for one in found.differences if one.name == NAME} == set()
+    assert NAME in str([one for one in found.differences if one.name == "memory"])

@@ -65,7 +65,7 @@ def container_definitions(config: StackConfig, deployment: Deployment, role_name
             "name": role_name,
             "image": facts.image,
             "command": list(role.command),
-            "environment": _environment({**shared, **role.environment, **role_environment(config, role_name)}),
+            "environment": _environment({**shared, **role.environment, **role_environment(config, role.spec)}),
             "secrets": _secrets(role.secrets, facts),
             "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"} for port in ports],
             "logConfiguration": _log(config, role_name, role_name, facts),
@@ -76,7 +76,7 @@ def container_definitions(config: StackConfig, deployment: Deployment, role_name
     if role.probe:
         airflow["healthCheck"] = _health_check(role.probe)
     containers = [airflow]
-    if role_name == "scheduler":
+    if role.spec.schedules:
         containers.append(
             _container(
                 {

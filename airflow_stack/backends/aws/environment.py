@@ -12,6 +12,8 @@ from airflow_stack.config import StackConfig
 from airflow_stack.config.airflow import OptionValue
 from airflow_stack.config.aws import RdsDatabase
 from airflow_stack.config.aws.connections import pool
+from airflow_stack.config.aws.services import WorkersConfig
+from airflow_stack.releases import RoleSpec
 
 Options = dict[tuple[str, str], OptionValue]
 
@@ -84,7 +86,7 @@ def roles(deployment: Deployment) -> dict[str, Role]:
     """
     init = deployment.init
     # A backfill sends its tasks itself, `tasks test` runs one: users' code.
-    spec = replace(init.spec, broker="sends", tasks="always", writes_task_logs=True)
+    spec = replace(init.spec, name=ONE_OFF, broker="sends", tasks="always", writes_task_logs=True)
     one_off = replace(init, spec=spec, name=ONE_OFF, command=("airflow", "version"), runs_tasks=True)
     return {role.name: role for role in (*deployment.roles, one_off)}
 
@@ -102,13 +104,14 @@ def environment(config: StackConfig, facts: Facts) -> dict[str, str]:
     return dict(sorted(variables.items()))
 
 
-def role_environment(config: StackConfig, role: str) -> dict[str, str]:
+def role_environment(config: StackConfig, role: RoleSpec) -> dict[str, str]:
     """What one role alone reads beside ``Role.environment``."""
-    if role == "worker":
+    service = config.aws.service(role)
+    if isinstance(service, WorkersConfig):
         return {
             "AIRFLOW_STACK_MEMORY_ADVICE": str(advice(config, role)),
-            "AIRFLOW_STACK_MEMORY_LIMIT": str(config.aws.worker.memory),
-            "AIRFLOW_STACK_PROTECTION_MINUTES": str(config.aws.worker.protection_minutes),
+            "AIRFLOW_STACK_MEMORY_LIMIT": str(service.memory),
+            "AIRFLOW_STACK_PROTECTION_MINUTES": str(service.protection_minutes),
         }
     return {}
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 from airflow_stack.airflow.advice import Advice
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.types import FARGATE_MEMORY
+from airflow_stack.releases import RoleSpec
 
 
-def advice(config: StackConfig, role: str) -> Advice:
+def advice(config: StackConfig, role: RoleSpec) -> Advice:
     """Twice as much, as far as Fargate has it for these CPU units; beyond, the next larger CPU size too.
 
     Nobody knows how much a killed process would have taken: twice as much is what can be said.
     """
-    size = getattr(config.aws, role)
-    section = f"target.{role}"
+    size = config.aws.size(role)
+    section = f"target.{role.section}"
     now = {f"{section}.memory": size.memory}
-    slots = config.worker.concurrency if role == "worker" else 1
-    fewer = f"lower airflow-stack:worker.concurrency (now {slots})" if slots > 1 else ""
+    slots = config.at(role.slots) if role.slots else 1
+    fewer = f"lower airflow-stack:{role.slots} (now {slots})" if slots > 1 else ""
+    if config.at(section) is None:
+        return Advice({}, {}, fewer or "its size is the default one, and no key sets it")
     if fitting := [mib for mib in FARGATE_MEMORY[size.cpu] if mib > size.memory]:
         more = next((mib for mib in fitting if mib >= 2 * size.memory), fitting[-1])
         return Advice(now, {f"{section}.memory": more}, fewer)

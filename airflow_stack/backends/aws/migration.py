@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi.dynamic import Resource
 
+from airflow_stack.backends.aws.environment import ONE_OFF
 from airflow_stack.backends.task_provider import TaskRun
 from airflow_stack.config.aws.types import FARGATE_PLATFORM
 
@@ -52,11 +53,11 @@ class Migration(Resource, module="airflow-stack", name="Migration"):
                 "function": function,
                 "region": config.aws.region,
                 "cluster": cluster.arn,
-                "task_definition": definitions.arns["one-off"],
-                "container": "one-off",
+                "task_definition": definitions.arns[ONE_OFF],
+                "container": ONE_OFF,
                 "command": list(deployment.init.command),
                 "subnets": network.task_subnet_ids,
-                "security_groups": [groups.services["one-off"]],
+                "security_groups": [groups.services[ONE_OFF]],
                 "assign_public_ip": network.assign_public_ip,
                 "platform_version": FARGATE_PLATFORM,
             },

@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS
+from airflow_stack.airflow import there
+from airflow_stack.backends.aws.environment import LOOKUPS, TASK_LOGS
 from airflow_stack.backends.aws.metrics import namespace
 from airflow_stack.backends.aws.policy_document import account, partition
 from airflow_stack.config import StackConfig
+from airflow_stack.releases import RoleSpec
 
 Statement = dict[str, Any]
 
@@ -24,15 +26,10 @@ UNSCOPED = {
     "ExecLogGroups": "the agent of ECS exec lists the log groups to find its own",
 }
 
-# A log of a task is written by who runs it, and by the scheduler, which says there why it has given a task up.
-LOG_WRITERS = ("scheduler", "triggerer", "worker", ONE_OFF)
 BACKUPS = "backups"
 """Prefix of the backups in the bucket, where one-off tasks write and read them."""
 PASSPHRASES = "backup"
 """Below ``<target.name>/`` in Secrets Manager: a backup's passphrase, while the task runs that makes or restores it."""
-
-# A backfill from the command line sends its tasks itself.
-SENDERS = ("scheduler", ONE_OFF)
 
 _ECR = re.compile(r"(?P<account>[0-9]{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+(/(?P<path>.*))?")
 
@@ -95,7 +92,7 @@ def execution(config: StackConfig, arns: Arns) -> list[Statement]:
     return statements
 
 
-def task(config: StackConfig, role: str, arns: Arns) -> list[Statement]:
+def task(config: StackConfig, role: RoleSpec, arns: Arns) -> list[Statement]:
     """What the containers of a role may do. What users' tasks need beyond is theirs to add to the worker's role."""
     owner, part, region = account(arns.cluster), partition(arns.cluster), config.aws.region
     statements = [*_task_logs(role, arns.bucket)]
@@ -104,33 +101,34 @@ def task(config: StackConfig, role: str, arns: Arns) -> list[Statement]:
     statements.append(statement("Lookups", ["secretsmanager:GetSecretValue"], lookups))
     if arns.queue is not None:
         statements += _queue(role, arns.queue)
-    if role == "scheduler" or config.aws.metrics.statsd:
+    if role.schedules or config.aws.metrics.statsd:
         only = {"StringEquals": {"cloudwatch:namespace": namespace(config.aws.name)}}
         statements.append(statement("Metrics", ["cloudwatch:PutMetricData"], ["*"], only))
     cluster = arns.cluster.rpartition("/")[2]
-    if role == "scheduler":
+    if role.schedules:
         # The publisher counts the workers that run.
-        worker = f"arn:{part}:ecs:{region}:{owner}:service/{cluster}/{config.aws.name}-worker"
-        statements.append(statement("CountWorkers", ["ecs:DescribeServices"], [worker]))
-    if role == "worker":
+        services = f"arn:{part}:ecs:{region}:{owner}:service/{cluster}/{config.aws.name}"
+        workers = [f"{services}-{other.name}" for other in there(config) if other.elastic]
+        statements.append(statement("CountWorkers", ["ecs:DescribeServices"], workers))
+    if role.elastic:
         actions = ["ecs:GetTaskProtection", "ecs:UpdateTaskProtection"]
         statements.append(statement("Protect", actions, [f"arn:{part}:ecs:{region}:{owner}:task/{cluster}/*"]))
-    if role == ONE_OFF:
+    if role.one_shot:
         objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
         statements.append(statement("Backups", objects, [f"{arns.bucket}/{BACKUPS}/*"]))
         statements.append(
             statement("BackupPassphrase", ["secretsmanager:GetSecretValue"], [f"{names}/{PASSPHRASES}/*"])
         )
     # One-off tasks write to CloudWatch alone.
-    if arns.firehose is not None and role != ONE_OFF:
+    if arns.firehose is not None and not role.one_shot:
         statements.append(statement("ServiceLogs", ["firehose:PutRecordBatch"], [arns.firehose]))
     if config.aws.exec:
         statements += _exec(arns.exec_log_group)
     return statements
 
 
-def _task_logs(role: str, bucket: str) -> list[Statement]:
-    objects = ["s3:GetObject", "s3:PutObject"] if role in LOG_WRITERS else ["s3:GetObject"]
+def _task_logs(role: RoleSpec, bucket: str) -> list[Statement]:
+    objects = ["s3:GetObject", "s3:PutObject"] if role.writes_task_logs else ["s3:GetObject"]
     return [
         statement("TaskLogs", objects, [f"{bucket}/{TASK_LOGS}/*"]),
         # Before it writes a log, Airflow asks whether there is one (HeadObject). Without the right to list, S3 answers
@@ -140,12 +138,12 @@ def _task_logs(role: str, bucket: str) -> list[Statement]:
     ]
 
 
-def _queue(role: str, queue: str) -> list[Statement]:
-    if role == "worker":
+def _queue(role: RoleSpec, queue: str) -> list[Statement]:
+    if role.broker == "takes":
         # A task that a worker gives back is made visible, not sent again.
         actions = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
         return [statement("Queue", actions, [queue])]
-    if role in SENDERS:
+    if role.broker == "sends":
         return [statement("Queue", ["sqs:GetQueueAttributes", "sqs:SendMessage"], [queue])]
     return []
 

@@ -13,6 +13,7 @@ from airflow_stack.backends.aws.environment import roles
 from airflow_stack.backends.aws.policies import Arns, execution, task, trust
 from airflow_stack.backends.aws.policy_document import document
 from airflow_stack.config import StackConfig
+from airflow_stack.releases import RoleSpec
 
 
 @dataclass(frozen=True)
@@ -75,13 +76,13 @@ class Roles(pulumi.ComponentResource):
             self._policy(role.name, "execution", starter, reads)
             runner = self._role(role.name, "task", f"What runs in {role.name} tasks", trusted)
             # ECS alone reads the secrets: of a new one, a preview shows no change here.
-            self._policy(role.name, "task", runner, self._task_policy(role.name, used.of(role.name, ())))
+            self._policy(role.name, "task", runner, self._task_policy(role.spec, used.of(role.name, ())))
             self.execution_arns[role.name] = starter.arn
             self.task_arns[role.name] = runner.arn
             self.task_names[role.name] = runner.name
         self.register_outputs({})
 
-    def _task_policy(self, role: str, arns: pulumi.Output[Arns]) -> pulumi.Output[str]:
+    def _task_policy(self, role: RoleSpec, arns: pulumi.Output[Arns]) -> pulumi.Output[str]:
         return arns.apply(lambda known: document(*task(self._config, role, known)))
 
     def _role(self, role: str, kind: str, description: str, trusted: pulumi.Output[str]) -> iam.Role:

@@ -13,6 +13,7 @@ from airflow_stack.config.aws.services import ServiceConfig, TaskSize, Triggerer
 from airflow_stack.config.aws.types import AwsName, Region, RetentionDays
 from airflow_stack.config.errors import RuleError
 from airflow_stack.config.types import Directory, Email, RegistryHost, Section, matches
+from airflow_stack.releases import RoleSpec
 
 _TAG_KEY = re.compile(r"[A-Za-z0-9 _.:/=+@-]{1,128}")
 _TAG = re.compile(r"[A-Za-z0-9 _.:/=+@-]{0,256}")
@@ -159,10 +160,17 @@ class AwsTarget(Section):
         "", description="The stack's target.name again, for delete_data: what it deletes is gone.", examples=["airflow"]
     )
 
-    def size(self, section: str) -> TaskSize:
-        """Of a role's tasks; the default one of a role that has no section of its own."""
-        found = getattr(self, section, None)
-        return found if isinstance(found, TaskSize) else ServiceConfig()
+    def service(self, role: RoleSpec) -> ServiceConfig | WorkersConfig:
+        """Of a long-running role; what is the default for one that has no section of its own."""
+        found = getattr(self, role.section, None)
+        if isinstance(found, ServiceConfig | WorkersConfig):
+            return found
+        return WorkersConfig() if role.elastic else ServiceConfig()
+
+    def size(self, role: RoleSpec) -> TaskSize:
+        """Of a role's tasks, those that run once too."""
+        found = getattr(self, role.section, None)
+        return found if isinstance(found, TaskSize) else self.service(role)
 
     @field_validator("tags")
     @classmethod

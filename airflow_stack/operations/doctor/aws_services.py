@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_stack.airflow import describe
+from airflow_stack.backends.aws.environment import ONE_OFF, roles
 from airflow_stack.backends.aws.memory import advice
 from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, warning
@@ -86,19 +88,22 @@ class Services(AwsPart):
                 key = (str(task.get("group", "")).rpartition(":")[2] or "a task", reason)
                 reasons[key] = reasons.get(key, 0) + 1
         for (group, reason), count in list(reasons.items())[:STOPPED]:
-            role = next((role for role, name in self.known["services"].items() if name == group), "one-off")
+            role = next((role for role, name in self.known["services"].items() if name == group), ONE_OFF)
             times = f" ({count} times)" if count > 1 else ""
             mend = f"airflow-stack logs -s {self.name} {role}"
             if OUT_OF_MEMORY in reason:
-                section = role.replace("-", "_")
-                mend = advice(self.config, section).command(self.name)
+                mend = self._more(role)
             yield warning("Stopped task", f"{role}{times}: {reason}", "what ran in it was repeated, or lost", mend)
         if not reasons:
             yield ok("Stopped tasks", "none in the last hour that was not meant to stop")
 
+    def _more(self, role: str) -> str:
+        """What gives a role more memory."""
+        return advice(self.config, roles(describe(self.config))[role].spec).command(self.name)
+
     def memory(self) -> Iterator[Finding]:
         """CloudWatch's share of the tasks' memory, in the last quarter of an hour."""
-        roles = list(self.known["services"])
+        services = list(self.known["services"])
         queries = [
             {
                 "Id": f"role{number}",
@@ -115,14 +120,14 @@ class Services(AwsPart):
                     "Stat": "Maximum",
                 },
             }
-            for number, role in enumerate(roles)
+            for number, role in enumerate(services)
         ]
         now = datetime.now(UTC)
         answer = self._client("cloudwatch").get_metric_data(
             MetricDataQueries=queries, StartTime=now - timedelta(minutes=30), EndTime=now
         )
         shares = {
-            roles[int(result["Id"].removeprefix("role"))]: max(result["Values"])
+            services[int(result["Id"].removeprefix("role"))]: max(result["Values"])
             for result in answer["MetricDataResults"]
             if result["Values"]
         }
@@ -130,7 +135,7 @@ class Services(AwsPart):
             if share >= FULL:
                 yield warning(
                     f"Memory of {role}", f"{share:.0f}% of its size", "a task that needs more is killed",
-                    advice(self.config, role).command(self.name),
+                    self._more(role),
                 )  # fmt: skip
         if shares and max(shares.values()) < FULL:
             most = max(shares, key=lambda role: shares[role])

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from airflow_stack.airflow import describe
 from airflow_stack.airflow.advice import Advice
 from airflow_stack.backends.aws.memory import advice
 from airflow_stack.config import StackConfig
@@ -32,6 +34,7 @@ from airflow_stack.operations.running.interface import (
     command_line,
     known_role,
 )
+from airflow_stack.releases import RoleSpec
 
 ONE_OFF = "one-off"
 # What the config takes at most.
@@ -77,7 +80,7 @@ class AwsStack:
 
     def work(self) -> Work | None:
         with self._plain_errors():
-            found = aws_servers.work(self.config, self.known["cluster"], self.known["services"]["worker"])
+            found = aws_servers.work(self.config, self.known["cluster"], self.known["services"][self._workers.name])
             return replace(found, kills=self.kills()) if found else None
 
     def kills(self) -> tuple[Kill, ...]:
@@ -85,7 +88,8 @@ class AwsStack:
         if self.config.aws.logs.firelens:
             return ()
         size, slots, now = self.config.aws.worker, self.config.worker.concurrency, datetime.now(UTC)
-        group = {"worker": self.known["log_groups"]["worker"]}
+        role = self._workers.name
+        group = {role: self.known["log_groups"][role]}
         lines = aws_logs.search(self.known["region"], group, kills.MARKER, now - kills.WITHIN, now)
         found = [kill for line in lines for kill in kills.of_line(line.text, line.time, size.memory, slots, self._more)]
         return tuple(sorted(found, key=lambda kill: kill.time, reverse=True))
@@ -94,9 +98,13 @@ class AwsStack:
         """The same, as `facts` has them."""
         return kills.of_facts(facts, self.config.aws.worker.memory, self.config.worker.concurrency, self._more)
 
+    @cached_property
+    def _workers(self) -> RoleSpec:
+        return describe(self.config).one(elastic=True).spec
+
     @property
     def _more(self) -> Advice:
-        return advice(self.config, "worker")
+        return advice(self.config, self._workers)
 
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         groups: dict[str, str] = self.known["log_groups"]
@@ -148,7 +156,7 @@ class AwsStack:
 
     def check_scale(self, role: str, count: int) -> None:
         known_role(role, self.roles(), self.name)
-        most = MOST_WORKERS if role == "worker" else MOST
+        most = MOST_WORKERS if role == self._workers.name else MOST
         if count > most:
             raise OperationError(f"{role} can be {most} at most, and not {count}.\nNothing was changed.")
 
@@ -161,11 +169,11 @@ class AwsStack:
             if bounds is not None:
                 most = max(bounds.most, count)
                 autoscaling.set_range(role, count, most)
-                if role == "worker":
-                    say(f"the autoscaler keeps worker between {count} and {most}, and adds when tasks wait")
+                if role == self._workers.name:
+                    say(f"the autoscaler keeps {role} between {count} and {most}, and adds when tasks wait")
             self._services.count({role: count})
             self._services.wait_for_counts([role], say)
-        key = "target.worker.min" if role == "worker" else f"target.{role}.count"
+        key = f"target.{role}.{'min' if role == self._workers.name else 'count'}"
         say(
             f"until the next `pulumi up --refresh --stack {self.name}`, which brings back what the config says;"
             f" airflow-stack:{key} makes it last"

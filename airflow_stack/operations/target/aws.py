@@ -96,8 +96,7 @@ class OnAws(Target["AwsStack"]):
     def memory(self, role: Role) -> Memory:
         from airflow_stack.operations.dags.subject import Memory
 
-        section = role.spec.section
-        return Memory(self.config.aws.size(section).memory, f"target.{section}.memory")
+        return Memory(self.config.aws.size(role.spec).memory, f"target.{role.spec.section}.memory")
 
     def deploy(self, secrets: Secrets) -> StackOutputs:
         from airflow_stack.backends.aws import stack
