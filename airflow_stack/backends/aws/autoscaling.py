@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_aws import appautoscaling
 
-from airflow_stack.backends.aws.metrics import RATIO, namespace
-from airflow_stack.config import StackConfig
-from airflow_stack.config.aws.services import Schedule
-
-if TYPE_CHECKING:
-    from airflow_stack.backends.aws.cluster import Cluster
-    from airflow_stack.backends.aws.services import Services
-
-# The metric is the workers that are needed for each hundred that run: 100 is as many as are needed.
-TARGET_VALUE = 100.0
+from airflow_stack.backends.aws.known import filled
+from airflow_stack.backends.aws.plan.refs import CLUSTER_NAME, service_name
+from airflow_stack.backends.aws.plan.scaling import Scaling, Tracking
 
 
 class Autoscaling(pulumi.ComponentResource):
@@ -35,96 +28,78 @@ class Autoscaling(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
-        cluster: Cluster,
-        services: Services,
+        plan: Sequence[Scaling],
+        cluster_name: pulumi.Output[str],
+        service_names: Mapping[str, pulumi.Output[str]],
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """``service_names`` is by role."""
         super().__init__("airflow-stack:aws:Autoscaling", name, None, opts)
         self._name = name
-        self._cluster = cluster
-        self._services = services
-        target = config.aws
-        for role in ("webserver", "scheduler", "triggerer"):
-            settings = getattr(target, role)
-            if settings.schedule is not None:
-                scalable = self._target(role, settings.count, settings.count)
-                self._schedule(role, scalable, settings.schedule, settings.count, settings.count)
-        workers = target.worker
-        scalable = self._target("worker", workers.min, workers.max)
-        tracking = self._track(config, scalable)
-        if workers.schedule is not None:
-            self._schedule("worker", scalable, workers.schedule, workers.min, workers.max, after=tracking)
+        self._services = service_names
+        self._known = {CLUSTER_NAME: cluster_name} | {service_name(role): one for role, one in service_names.items()}
+        for scaling in plan:
+            scalable = self._target(scaling)
+            previous = self._track(scaling.role, scaling.tracking, scalable) if scaling.tracking else None
+            self._schedule(scaling, scalable, previous)
         self.register_outputs({})
 
-    def _target(self, role: str, least: int, most: int) -> appautoscaling.Target:
+    def _target(self, scaling: Scaling) -> appautoscaling.Target:
         # A scheduled action changes both numbers behind Pulumi's back. They are not ignored: a new `max` would then
         # wait for the next morning. Only `pulumi up --refresh` in the hours off sees 0 and starts the service.
         return appautoscaling.Target(
-            f"{self._name}-{role}",
+            f"{self._name}-{scaling.role}",
             service_namespace="ecs",
             scalable_dimension="ecs:service:DesiredCount",
-            resource_id=pulumi.Output.format(
-                "service/{0}/{1}", self._cluster.cluster_name, self._services.service_names[role]
-            ),
-            min_capacity=least,
-            max_capacity=most,
+            resource_id=filled(f"service/{CLUSTER_NAME}/{service_name(scaling.role)}", self._known),
+            min_capacity=scaling.least,
+            max_capacity=scaling.most,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _track(self, config: StackConfig, scalable: appautoscaling.Target) -> appautoscaling.Policy:
-        workers = config.aws.worker
-        dimensions = {"ClusterName": self._cluster.cluster_name, "ServiceName": self._services.service_names["worker"]}
+    def _track(self, role: str, tracking: Tracking, scalable: appautoscaling.Target) -> appautoscaling.Policy:
+        watched = tracking.metric
         metric = appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationArgs(
-            namespace=namespace(config.aws.name),
-            metric_name=RATIO,
-            statistic="Average",
+            namespace=watched.namespace,
+            metric_name=watched.name,
+            statistic=watched.statistic,
             dimensions=[
                 appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationCustomizedMetricSpecificationDimensionArgs(
-                    name=key, value=value
+                    name=key, value=filled(value, self._known)
                 )
-                for key, value in dimensions.items()
+                for key, value in watched.dimensions.items()
             ],
         )
         return appautoscaling.Policy(
-            f"{self._name}-worker-tracking",
-            name=f"{config.aws.name}-worker-{RATIO}",
+            f"{self._name}-{role}-tracking",
+            name=tracking.name,
             policy_type="TargetTrackingScaling",
             service_namespace=scalable.service_namespace,
             scalable_dimension=scalable.scalable_dimension,
             resource_id=scalable.resource_id,
             target_tracking_scaling_policy_configuration=appautoscaling.PolicyTargetTrackingScalingPolicyConfigurationArgs(
-                target_value=TARGET_VALUE,
+                target_value=tracking.value,
                 customized_metric_specification=metric,
-                scale_out_cooldown=workers.scale_out_cooldown,
-                scale_in_cooldown=workers.scale_in_cooldown,
+                scale_out_cooldown=tracking.out_cooldown,
+                scale_in_cooldown=tracking.in_cooldown,
                 disable_scale_in=False,
             ),
             opts=pulumi.ResourceOptions(parent=self),
         )
 
-    def _schedule(
-        self,
-        role: str,
-        scalable: appautoscaling.Target,
-        schedule: Schedule,
-        least: int,
-        most: int,
-        after: pulumi.Resource | None = None,
-    ) -> None:
-        previous = after
-        for moment, cron, bounds in (("stop", schedule.stop, (0, 0)), ("start", schedule.start, (least, most))):
+    def _schedule(self, scaling: Scaling, scalable: appautoscaling.Target, previous: pulumi.Resource | None) -> None:
+        for moment in scaling.moments:
             previous = appautoscaling.ScheduledAction(
-                f"{self._name}-{role}-{moment}",
-                name=pulumi.Output.concat(self._services.service_names[role], "-", moment),
+                f"{self._name}-{scaling.role}-{moment.purpose}",
+                name=pulumi.Output.concat(self._services[scaling.role], "-", moment.purpose),
                 service_namespace=scalable.service_namespace,
                 scalable_dimension=scalable.scalable_dimension,
                 resource_id=scalable.resource_id,
-                schedule=f"cron({cron})",
-                timezone=schedule.time_zone,
+                schedule=f"cron({moment.cron})",
+                timezone=moment.time_zone,
                 scalable_target_action=appautoscaling.ScheduledActionScalableTargetActionArgs(
-                    min_capacity=bounds[0], max_capacity=bounds[1]
+                    min_capacity=moment.least, max_capacity=moment.most
                 ),
                 # One after the other: Application Auto Scaling refuses two changes of one target at a time, and the
                 # provider does not ask again: https://github.com/hashicorp/terraform-provider-aws/issues/17915

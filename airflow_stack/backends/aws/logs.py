@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pulumi
 from pulumi_aws import cloudwatch, iam, kinesis
 
 from airflow_stack.backends.aws.log_queries import RECORDS, LogQueries
+from airflow_stack.backends.aws.plan.services import Family
 from airflow_stack.backends.aws.policy_document import account, document, partition
 from airflow_stack.config import StackConfig
-
-SERVICES = ("webserver", "scheduler", "triggerer", "worker", "one-off")
 
 # Beside the records: service-logs/ is what the bucket's lifecycle rule deletes after `logs.retention_days`.
 FAILED = "service-logs/failed/"
@@ -39,6 +40,7 @@ class Logs(pulumi.ComponentResource):
         self,
         name: str,
         config: StackConfig,
+        families: Sequence[Family],
         bucket: pulumi.Input[str],
         bucket_arn: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
@@ -47,7 +49,7 @@ class Logs(pulumi.ComponentResource):
         self._name = name
         self._prefix = config.aws.name
         self._retention = config.aws.logs.retention_days
-        made = {service: self._group(service) for service in SERVICES}
+        made = {service: self._group(service) for service in (family.role.name for family in families)}
         self.groups = {service: group.name for service, group in made.items()}
         self.group_arns = {service: group.arn for service, group in made.items()}
         if config.aws.logs.firelens:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pulumi
 from pulumi_aws import ecs
 
+from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.services import Share
 from airflow_stack.backends.aws.rollout import Rollout
-from airflow_stack.config import StackConfig
-from airflow_stack.config.aws.services import Capacity
 from airflow_stack.config.aws.types import FARGATE_PLATFORM
 
 if TYPE_CHECKING:
@@ -19,21 +20,6 @@ if TYPE_CHECKING:
     from airflow_stack.backends.aws.network import Network
     from airflow_stack.backends.aws.security_groups import SecurityGroups
     from airflow_stack.backends.aws.task_definitions import TaskDefinitions
-
-SERVICES = ("webserver", "scheduler", "triggerer", "worker")
-
-# Percent of the desired tasks that stay, and that there may be, while new ones replace them. An old and a new scheduler
-# side by side would write the DAGs of two images in turn: runs would be created that the new workers can't run. Tasks
-# go on without a scheduler for the minute that its replacement takes.
-DEPLOYMENT = {"webserver": (100, 200), "scheduler": (0, 100), "triggerer": (100, 200), "worker": (100, 200)}
-
-# ECS balances over the zones only where it may run more tasks than desired. A worker is left alone: the autoscaler
-# replaces workers often enough, and moving one waits for its tasks.
-# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
-BALANCED = ("webserver", "triggerer")
-
-# An old worker stays until its tasks have ended, which may take hours: nobody waits for that.
-UNWAITED = ("worker",)
 
 # Seconds in which a failing health check does not count: with a quarter of a vCPU the webserver loads for minutes.
 GRACE = 300
@@ -50,7 +36,7 @@ class Services(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        plan: AwsPlan,
         cluster: Cluster,
         definitions: TaskDefinitions,
         network: Network,
@@ -61,23 +47,20 @@ class Services(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Services", name, None, opts)
-        target = config.aws
         self.service_names = {}
         asked: dict[str, dict[str, Any]] = {}
-        for role in SERVICES:
-            settings = getattr(target, role)
-            least, most = DEPLOYMENT[role]
-            served = role == "webserver"
-            elastic = role == "worker"
+        for planned in plan.services:
+            role = planned.role.name
+            least, most = planned.rollout
             # ECS refuses a service whose target group no listener uses yet; the migration comes before any new code.
-            before: list[pulumi.Resource] = [migration, *(load_balancer.listeners if served else ())]
+            before: list[pulumi.Resource] = [migration, *(load_balancer.listeners if planned.served else ())]
             service = ecs.Service(
                 f"{name}-{role}",
-                name=f"{target.name}-{role}",
+                name=planned.name,
                 cluster=cluster.arn,
                 task_definition=definitions.arns[role],
-                desired_count=target.worker.min if elastic else settings.count,
-                capacity_provider_strategies=strategy(settings.capacity),
+                desired_count=planned.least,
+                capacity_provider_strategies=strategy(planned.shares),
                 # Without it the provider replaces a service whose capacity changes, and the name is taken meanwhile.
                 force_new_deployment=True,
                 platform_version=FARGATE_PLATFORM,
@@ -88,35 +71,39 @@ class Services(pulumi.ComponentResource):
                 ),
                 load_balancers=[
                     ecs.ServiceLoadBalancerArgs(
-                        target_group_arn=load_balancer.target_group_arn, container_name=role, container_port=8080
+                        target_group_arn=load_balancer.target_group_arn,
+                        container_name=role,
+                        container_port=plan.ui_port,
                     )
                 ]
-                if served
+                if planned.served
                 else None,
-                health_check_grace_period_seconds=GRACE if served else None,
+                health_check_grace_period_seconds=GRACE if planned.served else None,
                 deployment_minimum_healthy_percent=least,
                 deployment_maximum_percent=most,
                 deployment_circuit_breaker=ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
-                availability_zone_rebalancing="ENABLED" if role in BALANCED else "DISABLED",
-                enable_execute_command=target.exec,
+                availability_zone_rebalancing="ENABLED" if planned.balanced else "DISABLED",
+                enable_execute_command=plan.exec,
                 enable_ecs_managed_tags=True,
                 propagate_tags="SERVICE",
                 # Else a deletion asks for no tasks first, and ECS keeps a worker that is protected for up to two days.
-                force_delete=elastic,
+                force_delete=planned.elastic,
                 wait_for_steady_state=False,  # Rollout waits
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     depends_on=before,
                     # Once the autoscaler owns the count, an update would undo what it has set.
-                    ignore_changes=["desiredCount"] if elastic or settings.schedule else None,
+                    ignore_changes=["desiredCount"] if planned.counted else None,
                 ),
             )
             self.service_names[role] = service.name
-            counted = {} if elastic or settings.schedule else {"desiredCount": settings.count}
+            counted = {} if planned.counted else {"desiredCount": planned.least}
             asked[role] = counted | {
                 "service": service.name,
                 "taskDefinition": definitions.arns[role],
-                "capacityProviderStrategy": [_share(one) for one in strategy(settings.capacity)],
+                "capacityProviderStrategy": [
+                    {"capacityProvider": one.provider, "base": one.base, "weight": one.weight} for one in planned.shares
+                ],
                 "platformVersion": FARGATE_PLATFORM,
                 "networkConfiguration": {
                     "awsvpcConfiguration": {
@@ -125,10 +112,11 @@ class Services(pulumi.ComponentResource):
                         "assignPublicIp": "ENABLED" if network.assign_public_ip else "DISABLED",
                     }
                 },
-                "enableExecuteCommand": target.exec,
+                "enableExecuteCommand": plan.exec,
             }
+        unwaited = tuple(planned.role.name for planned in plan.services if not planned.waited)
         rollout = Rollout(
-            f"{name}-rollout", target.region, cluster.arn, asked, UNWAITED, opts=pulumi.ResourceOptions(parent=self)
+            f"{name}-rollout", plan.region, cluster.arn, asked, unwaited, opts=pulumi.ResourceOptions(parent=self)
         )
         self.rolled_out = {
             role: pulumi.Output.all(service_name, rollout.id).apply(lambda known: str(known[0]))
@@ -137,24 +125,9 @@ class Services(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def strategy(capacity: Capacity) -> list[ecs.ServiceCapacityProviderStrategyArgs]:
-    """The shares of Fargate's two providers; one that gets no task is left out."""
-    shares = [
-        ecs.ServiceCapacityProviderStrategyArgs(
-            capacity_provider="FARGATE", base=capacity.on_demand_base, weight=capacity.on_demand_weight
-        )
+def strategy(shares: Sequence[Share]) -> list[ecs.ServiceCapacityProviderStrategyArgs]:
+    """What Fargate's two providers run."""
+    return [
+        ecs.ServiceCapacityProviderStrategyArgs(capacity_provider=share.provider, base=share.base, weight=share.weight)
+        for share in shares
     ]
-    if capacity.on_demand_base + capacity.on_demand_weight == 0:
-        shares = []
-    if capacity.spot_weight:
-        shares.append(
-            ecs.ServiceCapacityProviderStrategyArgs(
-                capacity_provider="FARGATE_SPOT", base=0, weight=capacity.spot_weight
-            )
-        )
-    return shares
-
-
-def _share(one: ecs.ServiceCapacityProviderStrategyArgs) -> dict[str, Any]:
-    """In the words of UpdateService."""
-    return {"capacityProvider": one.capacity_provider, "base": one.base, "weight": one.weight}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pulumi
@@ -12,6 +13,7 @@ from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER
 from airflow_stack.backends.aws.autoscaling import Autoscaling
 from airflow_stack.backends.aws.broker import Broker
 from airflow_stack.backends.aws.cluster import Cluster
+from airflow_stack.backends.aws.container_definitions import container_definitions
 from airflow_stack.backends.aws.database import Database
 from airflow_stack.backends.aws.environment import Facts, environment
 from airflow_stack.backends.aws.github import GitHubRoles, bounded
@@ -56,7 +58,7 @@ class AwsStack(pulumi.ComponentResource):
             f"{name}-image", config, registry.repository_url, project_image(config, program), program, opts=opts
         )
         storage = Storage(name, config, opts=opts)
-        logs = Logs(name, config, storage.bucket, storage.bucket_arn, opts=opts)
+        logs = Logs(name, config, plan.families, storage.bucket, storage.bucket_arn, opts=opts)
         cluster = Cluster(name, config, opts=opts)
 
         generated = GeneratedSecrets(name, config, given, opts=opts)
@@ -97,8 +99,8 @@ class AwsStack(pulumi.ComponentResource):
         )
         definitions = TaskDefinitions(
             name,
-            config,
-            deployment,
+            plan,
+            partial(container_definitions, config, deployment),
             image.reference,
             roles,
             environment=_environment(config, storage, broker, load_balancer),
@@ -115,7 +117,7 @@ class AwsStack(pulumi.ComponentResource):
         )  # fmt: skip
         services = Services(
             name,
-            config,
+            plan,
             cluster,
             definitions,
             network,
@@ -124,7 +126,7 @@ class AwsStack(pulumi.ComponentResource):
             migration=migration,
             opts=opts,
         )
-        Autoscaling(name, config, cluster, services, opts=opts)
+        Autoscaling(name, plan.scaling, cluster.cluster_name, services.service_names, opts=opts)
         watched: dict[Ref, pulumi.Output[str] | None] = {
             refs.CLUSTER_NAME: cluster.cluster_name,
             refs.LOAD_BALANCER: load_balancer.arn_suffix,

@@ -8,24 +8,16 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi_aws import ecs
 
-from airflow_stack.airflow import Deployment
-from airflow_stack.backends.aws.container_definitions import TaskFacts, container_definitions
-from airflow_stack.backends.aws.services import UNWAITED
-from airflow_stack.config import StackConfig
+from airflow_stack.backends.aws.container_definitions import TaskFacts
+from airflow_stack.backends.aws.plan import AwsPlan
 
 if TYPE_CHECKING:
     from airflow_stack.backends.aws.cluster import Cluster
     from airflow_stack.backends.aws.logs import Logs
     from airflow_stack.backends.aws.roles import Roles
 
-# By the name of the task's size in ``target``.
-SIZES = {
-    "webserver": "webserver",
-    "scheduler": "scheduler",
-    "triggerer": "triggerer",
-    "worker": "worker",
-    "one-off": "one_off",
-}
+Containers = Callable[[str, TaskFacts], str]
+"""The containers of a role's task, as JSON."""
 
 
 class TaskDefinitions(pulumi.ComponentResource):
@@ -40,8 +32,8 @@ class TaskDefinitions(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
-        deployment: Deployment,
+        plan: AwsPlan,
+        containers: Containers,
         image: pulumi.Input[str],
         roles: Roles,
         *,
@@ -53,15 +45,15 @@ class TaskDefinitions(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:TaskDefinitions", name, None, opts)
-        target = config.aws
         # With the version, a new value makes a new definition: tasks read a secret at their start alone. And no task
         # starts before the value is there.
         # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
         secrets = {name: pulumi.Output.concat(arn, ":::", secret_versions[name]) for name, arn in secret_arns.items()}
         self.arns = {}
-        for role, section in SIZES.items():
-            size = getattr(target, section)
+        for family in plan.families:
+            role = family.role.name
             facts = {
+                "region": plan.region,
                 "image": image,
                 "cluster": cluster.cluster_name,
                 "log_group": logs.groups[role],
@@ -69,24 +61,25 @@ class TaskDefinitions(pulumi.ComponentResource):
                 "secret_arns": secrets,
                 "firehose": logs.firehose_name,
             }
-            disk = target.worker.ephemeral_storage if role == "worker" else None
             definition = ecs.TaskDefinition(
                 f"{name}-{role}",
-                family=f"{target.name}-{role}",
+                family=family.name,
                 requires_compatibilities=["FARGATE"],
                 network_mode="awsvpc",
                 runtime_platform=ecs.TaskDefinitionRuntimePlatformArgs(
-                    cpu_architecture=target.architecture, operating_system_family="LINUX"
+                    cpu_architecture=plan.architecture, operating_system_family="LINUX"
                 ),
-                cpu=str(size.cpu),
-                memory=str(size.memory),
-                ephemeral_storage=ecs.TaskDefinitionEphemeralStorageArgs(size_in_gib=disk) if disk else None,
+                cpu=str(family.cpu),
+                memory=str(family.memory),
+                ephemeral_storage=ecs.TaskDefinitionEphemeralStorageArgs(size_in_gib=family.disk)
+                if family.disk
+                else None,
                 execution_role_arn=roles.execution_arns[role],
                 task_role_arn=roles.task_arns[role],
                 # Nobody waits for the workers, so ECS may still go back to an earlier revision: an inactive one starts
                 # no deployment. Rollout deregisters the oldest.
-                skip_destroy=True if role in UNWAITED else None,
-                container_definitions=pulumi.Output.from_input(facts).apply(_renderer(config, deployment, role)),
+                skip_destroy=True if family.role.spec.elastic else None,
+                container_definitions=pulumi.Output.from_input(facts).apply(_renderer(containers, role)),
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     # A role's ARN says nothing of its policies. Without them a task can't start, and a task that is
@@ -98,8 +91,5 @@ class TaskDefinitions(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _renderer(config: StackConfig, deployment: Deployment, role: str) -> Callable[[dict[str, Any]], str]:
-    def render(facts: dict[str, Any]) -> str:
-        return container_definitions(config, deployment, role, TaskFacts(region=config.aws.region, **facts))
-
-    return render
+def _renderer(containers: Containers, role: str) -> Callable[[dict[str, Any]], str]:
+    return lambda facts: containers(role, TaskFacts(**facts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pulumi
@@ -10,7 +9,7 @@ import pytest
 
 from airflow_stack.backends.aws.autoscaling import Autoscaling
 from airflow_stack.backends.aws.metrics import RATIO
-from backends.aws.recorded import Recorded, config, record
+from backends.aws.recorded import Recorded, config, planned, record
 
 TARGET = "aws:appautoscaling/target:Target"
 POLICY = "aws:appautoscaling/policy:Policy"
@@ -30,11 +29,9 @@ def recorded(**target: Any) -> Recorded:
     def build() -> Autoscaling:
         return Autoscaling(
             "airflow",
-            config({"name": "etl"} | target, **DATABASE),
-            SimpleNamespace(cluster_name=pulumi.Output.from_input("etl")),  # type: ignore[arg-type]
-            SimpleNamespace(  # type: ignore[arg-type]
-                service_names={role: pulumi.Output.from_input(name) for role, name in names.items()}
-            ),
+            planned(config({"name": "etl"} | target, **DATABASE)).scaling,
+            pulumi.Output.from_input("etl"),
+            {role: pulumi.Output.from_input(name) for role, name in names.items()},
         )
 
     return record(build)

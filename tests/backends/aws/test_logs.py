@@ -10,7 +10,7 @@ import pytest
 
 from airflow_stack.backends.aws import log_queries
 from airflow_stack.backends.aws.logs import Logs, delivery, trust
-from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
+from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, planned, record
 
 GROUP = "aws:cloudwatch/logGroup:LogGroup"
 STREAM = "aws:kinesis/firehoseDeliveryStream:FirehoseDeliveryStream"
@@ -20,7 +20,8 @@ ERRORS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/airflow-stack/airflow/fire
 
 
 def logs(target: dict[str, Any] | None = None) -> Recorded:
-    return record(lambda: Logs("logs", config(target), "airflow-logs-1", BUCKET))
+    stack = config(target)
+    return record(lambda: Logs("logs", stack, planned(stack).families, "airflow-logs-1", BUCKET))
 
 
 @pytest.fixture(scope="module")

@@ -16,10 +16,9 @@ from airflow_stack.backends.aws.metrics import agent_name, is_sent
 from airflow_stack.backends.aws.monitoring import Monitoring
 from airflow_stack.backends.aws.notifications import key_policy, topic_policy
 from airflow_stack.backends.aws.plan import refs
-from airflow_stack.backends.aws.plan.alarms import watching
 from airflow_stack.backends.aws.service_events import pattern, permission_of
 from airflow_stack.config.aws.data import RdsDatabase
-from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
+from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, planned, record
 
 GOLDEN = Path(__file__).parent / "golden"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
@@ -50,7 +49,7 @@ def monitoring(target: dict[str, Any] | None = None, sections: dict[str, Any] | 
             "monitoring",
             stack.aws.name,
             stack.aws.region,
-            watching(stack),
+            planned(stack).watching,
             cluster_arn=pulumi.Output.from_input(CLUSTER),
             service_names={
                 role: pulumi.Output.from_input(f"airflow-{role}")

@@ -9,10 +9,10 @@ from typing import Any
 import pulumi
 import pytest
 
+from airflow_stack.backends.aws.plan.services import Service
 from airflow_stack.backends.aws.services import Services, strategy
-from airflow_stack.config.aws.services import Capacity
 from airflow_stack.operations import rollout as operation
-from backends.aws.recorded import AwsRecorder, Recorded, config, record
+from backends.aws.recorded import AwsRecorder, Recorded, config, planned, record
 from backends.recorder import RecordingMonitor
 
 SERVICE = "aws:ecs/service:Service"
@@ -30,7 +30,7 @@ def build(public: bool = False, **target: Any) -> Services:
     """The services beside stand-ins for what the other parts make."""
     return Services(
         "airflow",
-        config(target, **DATABASE),
+        planned(config(target, **DATABASE)),
         SimpleNamespace(arn=output("arn:cluster")),  # type: ignore[arg-type]
         SimpleNamespace(arns={role: output(f"arn:definition/{role}:1") for role in ROLES}),  # type: ignore[arg-type]
         SimpleNamespace(task_subnet_ids=[output("subnet-a"), output("subnet-b")], assign_public_ip=public),  # type: ignore[arg-type]
@@ -152,8 +152,12 @@ def test_only_the_webserver_is_behind_the_load_balancer(smallest: Recorded) -> N
 def test_capacity_is_a_mix_with_a_base_on_demand() -> None:
     """Rule: on-demand base, weights of on-demand and Spot; a provider that gets nothing is not named."""
 
+    def webserver(capacity: dict[str, int]) -> Service:
+        services = planned(config({"webserver": {"capacity": capacity}})).services
+        return next(one for one in services if one.served)
+
     def shares(**capacity: int) -> list[tuple[Any, ...]]:
-        return [(one.capacity_provider, one.base, one.weight) for one in strategy(Capacity(**capacity))]
+        return [(one.capacity_provider, one.base, one.weight) for one in strategy(webserver(capacity).shares)]
 
     assert shares() == [("FARGATE", 0, 1)]
     assert shares(on_demand_base=2, on_demand_weight=1, spot_weight=3) == [("FARGATE", 2, 1), ("FARGATE_SPOT", 0, 3)]

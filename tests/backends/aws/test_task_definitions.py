@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.container_definitions import TaskFacts, container_definitions
 from airflow_stack.backends.aws.task_definitions import TaskDefinitions
-from backends.aws.recorded import REGION, Recorded, config, record
+from backends.aws.recorded import REGION, Recorded, config, planned, record
 
 DEFINITION = "aws:ecs/taskDefinition:TaskDefinition"
 ROLES = ("webserver", "scheduler", "triggerer", "worker", "one-off")
@@ -36,8 +37,8 @@ def build(**target: Any) -> TaskDefinitions:
     asked = config(target)
     return TaskDefinitions(
         "airflow",
-        asked,
-        describe(asked),
+        planned(asked),
+        partial(container_definitions, asked, describe(asked)),
         output(IMAGE),
         SimpleNamespace(  # type: ignore[arg-type]
             execution_arns={role: output(f"arn:execution/{role}") for role in ROLES},

@@ -12,6 +12,7 @@ from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.plan.alarms import Watching, watching
 from airflow_stack.backends.aws.plan.network import NetworkPlan, network
 from airflow_stack.backends.aws.plan.rules import Rules, rules
+from airflow_stack.backends.aws.plan.scaling import Scaling, scaling
 from airflow_stack.backends.aws.plan.services import Family, Service, families, services
 from airflow_stack.config import StackConfig
 
@@ -23,10 +24,15 @@ class AwsPlan:
     name: str
     """What every name in AWS begins with."""
     region: str
+    architecture: str
+    """Of the processors of all tasks, in ECS's word."""
+    exec: bool
+    """Whether shells may be opened in the tasks."""
     network: NetworkPlan
     families: tuple[Family, ...]
     """Of the services, and of single commands."""
     services: tuple[Service, ...]
+    scaling: tuple[Scaling, ...]
     rules: Rules
     watching: Watching
 
@@ -39,12 +45,16 @@ class AwsPlan:
 def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:
     """Everything that the stack consists of on AWS."""
     made = families(config, deployment)
+    running = services(config, deployment, made)
     return AwsPlan(
         name=config.aws.name,
         region=config.aws.region,
+        architecture=config.aws.architecture,
+        exec=config.aws.exec,
         network=network(config),
         families=made,
-        services=services(config, deployment, made),
+        services=running,
+        scaling=scaling(config, running),
         rules=rules(config, made),
-        watching=watching(config),
+        watching=watching(config, running),
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from airflow_stack.backends.aws.metrics import COUNTER, HEARTBEAT, RATIO, agent_name, is_sent, namespace
 from airflow_stack.backends.aws.plan import refs
+from airflow_stack.backends.aws.plan.services import Service
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 
@@ -106,13 +107,15 @@ class Watching:
         return sum(len(alarm.metrics) for alarm in self.alarms)
 
 
-def watching(config: StackConfig) -> Watching:
+def watching(config: StackConfig, services: Sequence[Service]) -> Watching:
     """What is watched of this stack."""
     target, database = config.aws, config.database
-    scheduled = target.scheduler.schedule is not None
+    scheduler = next(service for service in services if service.role.spec.schedules)
+    elastic = next(service for service in services if service.elastic)
+    scheduled = scheduler.schedule is not None
     return Watching(
         namespace=namespace(target.name),
-        alarms=tuple(_alarms(config)),
+        alarms=tuple(_alarms(config, scheduler, elastic.role.name)),
         composites=(_SILENT,) if scheduled else (),
         email=target.metrics.alarm_email,
         airflow_metrics=tuple(target.metrics.allow) if target.metrics.statsd else (),
@@ -137,36 +140,36 @@ _SILENT = Composite(
 )
 
 
-def _alarms(config: StackConfig) -> Iterator[Alarm]:
-    yield from _scheduler(config)
+def _alarms(config: StackConfig, scheduler: Service, elastic: str) -> Iterator[Alarm]:
+    yield from _scheduler(config, scheduler, elastic)
     yield _services(config)
-    yield from _tasks(config)
+    yield from _tasks(config, elastic)
     yield from _web()
     if isinstance(config.database, RdsDatabase):
         yield from _database(config.database)
 
 
-def _of_service(role: str) -> Mapping[str, str]:
+def of_service(config: StackConfig, name: str, role: str, statistic: str, period: int) -> Metric:
+    """One of the stack's own metrics, which the publisher beside the scheduler sends of a service."""
+    return Metric(namespace(config.aws.name), name, _dimensions(role), statistic, period)
+
+
+def _dimensions(role: str) -> Mapping[str, str]:
     return {"ClusterName": str(refs.CLUSTER_NAME), "ServiceName": str(refs.service_name(role))}
 
 
-def _ratio(config: StackConfig, statistic: str, period: int) -> Metric:
-    """Of the publisher beside the scheduler."""
-    return Metric(namespace(config.aws.name), RATIO, _of_service("worker"), statistic, period)
-
-
-def _scheduler(config: StackConfig) -> Iterator[Alarm]:
+def _scheduler(config: StackConfig, scheduler: Service, elastic: str) -> Iterator[Alarm]:
     """The scheduler is dead: Airflow's own counter is the best sign of it, since its loop increments it.
 
     The publisher beside the scheduler goes on when that loop hangs, so its metric only says that the task is there and
     reaches the database. It stands in where Airflow's counter is not sent. Silence is the fault in both cases.
     """
     target = config.aws
-    scheduled = target.scheduler.schedule is not None
+    scheduled = scheduler.schedule is not None
     if target.metrics.statsd and is_sent(HEARTBEAT, target.metrics.allow):
         sign = Metric(namespace(target.name), agent_name(HEARTBEAT), COUNTER, "Sum", 60)
     else:
-        sign = _ratio(config, "SampleCount", 60)
+        sign = of_service(config, RATIO, elastic, "SampleCount", 60)
     yield Alarm(
         "scheduler-heartbeat",
         "The scheduler gives no sign of life: no task is started. See its log group and the events of its service.",
@@ -177,14 +180,14 @@ def _scheduler(config: StackConfig) -> Iterator[Alarm]:
         missing="breaching",
         tells=not scheduled,
         # An alarm that is older than the service would go off during the first deployment.
-        after=refs.service_name("scheduler"),
+        after=refs.service_name(scheduler.role.name),
     )
     if scheduled:
         yield Alarm(
             OFF,
             "No task of the scheduler runs. By its schedule, that is as it should be; nobody is told.",
             # A sample a minute of each running task.
-            Metric("AWS/ECS", "CPUUtilization", _of_service("scheduler"), "SampleCount", 60),
+            Metric("AWS/ECS", "CPUUtilization", _dimensions(scheduler.role.name), "SampleCount", 60),
             "LessThanThreshold",
             1,
             periods=3,
@@ -205,7 +208,7 @@ def _services(config: StackConfig) -> Alarm:
     )
 
 
-def _tasks(config: StackConfig) -> Iterator[Alarm]:
+def _tasks(config: StackConfig, elastic: str) -> Iterator[Alarm]:
     stuck = "Tasks have been waiting for a quarter of an hour, and {}. See the events of the worker's service."
     if isinstance(config.broker, SqsBroker):
         queue = {"QueueName": str(refs.QUEUE_NAME)}
@@ -244,7 +247,7 @@ def _tasks(config: StackConfig) -> Iterator[Alarm]:
         yield Alarm(
             "queue-stuck",
             stuck.format("less than half of the workers that they need have come"),
-            _ratio(config, "Minimum", 300),
+            of_service(config, RATIO, elastic, "Minimum", 300),
             "GreaterThanOrEqualToThreshold",
             200,
             periods=3,

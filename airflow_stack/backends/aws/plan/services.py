@@ -78,7 +78,11 @@ class Service:
 
     @property
     def rollout(self) -> tuple[int, int]:
-        """Per cent of the desired tasks that stay, and that there may be, while new ones replace them."""
+        """Per cent of the desired tasks that stay, and that there may be, while new ones replace them.
+
+        An old and a new scheduler side by side would write the DAGs of two images in turn: runs would be created that
+        the new workers can't run. Tasks go on without a scheduler for the minute that its replacement takes.
+        """
         return (100, 200) if self.role.spec.overlaps else (0, 100)
 
     @property
@@ -95,6 +99,12 @@ class Service:
     def counted(self) -> bool:
         """Whether somebody else than the program sets how many tasks there are: the autoscaler, by work or hour."""
         return self.elastic or self.schedule is not None
+
+    @property
+    def waited(self) -> bool:
+        """Whether an update waits for the new tasks. An old worker stays until its tasks have ended, which may take
+        hours: nobody waits for that."""
+        return not self.elastic
 
     @property
     def shares(self) -> tuple[Share, ...]:
@@ -127,20 +137,20 @@ def services(config: StackConfig, deployment: Deployment, made: tuple[Family, ..
 def _families(config: StackConfig, deployment: Deployment) -> Iterator[Family]:
     for role in roles(deployment).values():
         section = role.name.replace("-", "_")
-        size = _settings(config, role)
+        size = settings_of(config, role)
         disk = size.ephemeral_storage if isinstance(size, WorkersConfig) else None
         name = f"{config.aws.name}-{role.name}"
         yield Family(role, name, f"target.{section}", size.cpu, size.memory, disk)
 
 
-def _settings(config: StackConfig, role: Role) -> TaskSize:
+def settings_of(config: StackConfig, role: Role) -> TaskSize:
     """What config says of a role, or the defaults of its kind where config has no section for it."""
     found: TaskSize | None = getattr(config.aws, role.name.replace("-", "_"), None)
     return found or (WorkersConfig() if role.spec.elastic else ServiceConfig())
 
 
 def _service(config: StackConfig, family: Family) -> Service:
-    settings = _settings(config, family.role)
+    settings = settings_of(config, family.role)
     if isinstance(settings, WorkersConfig):
         return Service(family, settings.min, settings.max, settings.capacity, settings.schedule)
     assert isinstance(settings, ServiceConfig)  # noqa: S101 - a role that runs for long has a service's section
