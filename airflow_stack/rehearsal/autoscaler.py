@@ -9,22 +9,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from airflow_stack.backends.aws.plan.scaling import TARGET_VALUE, Tracking
 from airflow_stack.errors import OperationError
 from airflow_stack.rehearsal.agent import EcsAgent
 from airflow_stack.rehearsal.cloud import Cloud
 from airflow_stack.rehearsal.tasks import Runner, Task
 
-TARGET = 100
 INTERVAL = 2.0
 # Seconds for which the ratio must ask for fewer workers; on AWS fifteen minutes.
 SCALE_IN_AFTER = 12.0
 
 
-def desired(ratio: float, running: int, most: int) -> int:
+def desired(ratio: float, running: int, most: int, target: float = TARGET_VALUE) -> int:
     """Workers that the ratio asks for: a share of those that run, or the first one where none does."""
     if running == 0:
-        return 1 if ratio > TARGET else 0
-    return min(most, math.ceil(running * ratio / TARGET))
+        return 1 if ratio > target else 0
+    return min(most, math.ceil(running * ratio / target))
 
 
 @dataclass
@@ -34,7 +34,9 @@ class Autoscaler:
     cloud: Cloud
     runner: Runner
     agent: EcsAgent
-    namespace: str
+    role: str
+    """What it scales."""
+    tracking: Tracking
     most: int
     workers: list[Task]
     """Those that run; shared with whoever counts them."""
@@ -64,9 +66,10 @@ class Autoscaler:
         """The newest value of the metric; None while there is none."""
         cloudwatch = self.cloud.client("cloudwatch")
         now = datetime.now(UTC)
-        for metric in cloudwatch.list_metrics(Namespace=self.namespace, MetricName="DesiredToRunningRatio")["Metrics"]:
+        watched = self.tracking.metric
+        for metric in cloudwatch.list_metrics(Namespace=watched.namespace, MetricName=watched.name)["Metrics"]:
             points = cloudwatch.get_metric_statistics(
-                Namespace=self.namespace, MetricName=metric["MetricName"], Dimensions=metric["Dimensions"],
+                Namespace=watched.namespace, MetricName=metric["MetricName"], Dimensions=metric["Dimensions"],
                 StartTime=now - timedelta(seconds=60), EndTime=now + timedelta(seconds=5), Period=1,
                 Statistics=["Maximum"],
             )["Datapoints"]  # fmt: skip
@@ -84,11 +87,11 @@ class Autoscaler:
 
     def _follow(self, ratio: float) -> None:
         running = len(self.workers)
-        wanted = desired(ratio, running, self.most)
+        wanted = desired(ratio, running, self.most, self.tracking.value)
         if wanted >= running:
             self._fewer_since = None
             for _ in range(wanted - running):
-                self.workers.append(self.runner.start("worker"))
+                self.workers.append(self.runner.start(self.role))
             self.peak = max(self.peak, len(self.workers))
             return
         self._fewer_since = self._fewer_since or time.monotonic()

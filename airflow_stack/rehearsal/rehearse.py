@@ -8,6 +8,7 @@ from pathlib import Path
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws import stack as aws
+from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.config import Secrets, read_stack_file
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.docker_setup import ensure_engine
@@ -56,7 +57,9 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
             },
             {"AIRFLOW_STACK_PUBLISH_SECONDS": PUBLISH_SECONDS, "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5"},
         )  # fmt: skip
-        scene = Scene(config, describe(config), exports, stage, runner, agent, running, images, say)
+        deployment = describe(config)
+        plan = aws_plan(config, deployment)
+        scene = Scene(config, deployment, plan, exports, stage, runner, agent, running, images, say)
         proved = scene.play_queue() if queue_alone else scene.play()
     finally:
         if agent:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_stack.airflow import Deployment
+from airflow_stack.backends.aws.plan import AwsPlan
 from airflow_stack.backends.images import Image
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
@@ -36,6 +37,7 @@ class Scene:
 
     config: StackConfig
     deployment: Deployment
+    plan: AwsPlan
     exports: Mapping[str, Any]
     stage: Stage
     runner: Runner
@@ -108,8 +110,8 @@ class Scene:
         self._proved("the scheduler is healthy within its memory")
 
     def _twenty_tasks(self) -> None:
-        namespace = f"airflow-stack/{self.config.aws.name}"
-        scaler = Autoscaler(self.stage.cloud, self.runner, self.agent, namespace, WORKERS, self.workers)
+        role, tracking = next((one.role, one.tracking) for one in self.plan.scaling if one.tracking)
+        scaler = Autoscaler(self.stage.cloud, self.runner, self.agent, role, tracking, WORKERS, self.workers)
         scaler.start()
         try:
             self._trigger("rehearsal_twenty")
@@ -201,9 +203,10 @@ class Scene:
 
     def _metrics(self) -> None:
         cloudwatch = self.stage.cloud.client("cloudwatch")
-        wanted = {"DesiredToRunningRatio"}
-        if self.config.aws.metrics.statsd:
-            wanted.add("scheduler_heartbeat")
+        # What an alarm or the autoscaler looks at, of the stack's own metrics.
+        watched = [metric for alarm in self.plan.watching.alarms for metric in alarm.metrics]
+        watched += [one.tracking.metric for one in self.plan.scaling if one.tracking]
+        wanted = {metric.name for metric in watched if metric.namespace == self.plan.watching.namespace}
 
         def missing() -> set[str]:
             names = {metric["MetricName"] for metric in cloudwatch.list_metrics()["Metrics"]}

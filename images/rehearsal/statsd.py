@@ -18,6 +18,8 @@ def main() -> None:
     """Add up what arrives on UDP 8125, and publish it every five seconds."""
     config = json.loads(os.environ["CW_CONFIG_CONTENT"])
     namespace = config["metrics"]["namespace"]
+    # The agent names a metric so; alarms look for that name.
+    separator = config["metrics"]["metrics_collected"]["statsd"]["metric_separator"]
     client = boto3.client("cloudwatch")
     receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     receiver.bind(("0.0.0.0", PORT))  # noqa: S104 - of the task's own network
@@ -28,6 +30,7 @@ def main() -> None:
         try:
             for line in receiver.recv(65_536).decode(errors="replace").splitlines():
                 name, _, value = line.partition(":")
+                name = name.replace(".", separator)
                 sums[name] = sums.get(name, 0.0) + float(value.partition("|")[0])
         except (TimeoutError, ValueError):
             pass
