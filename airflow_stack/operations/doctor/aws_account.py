@@ -9,9 +9,18 @@ from airflow_stack.backends.images import project_image
 from airflow_stack.config import StackConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
-from airflow_stack.operations.doctor.finding import Finding, State, ok, warning
+from airflow_stack.operations.doctor.finding import AWS, Finding, Look, State, ok, warning
 from airflow_stack.operations.doctor.packages import install
 from airflow_stack.operations.tools import find
+
+
+def looks(config: StackConfig, program: Path, *, required: bool) -> list[Look]:
+    """``required``: this stack is what was asked for."""
+    return [
+        Look(AWS, "AWS credentials", lambda: credentials(config.aws.region, required=required)),
+        Look(AWS, "Session Manager plugin", lambda: session_plugin(config)),
+        Look(AWS, "Processor", lambda: emulation(config, program)),
+    ]
 
 
 def credentials(region: str, *, required: bool) -> Iterator[Finding]:

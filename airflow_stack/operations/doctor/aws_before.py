@@ -13,8 +13,10 @@ from airflow_stack.backends.aws.github_rights import TAG, PartsRights
 from airflow_stack.backends.aws.plan.network import OwnVpc, network
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.services import Capacity
+from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
-from airflow_stack.operations.doctor.finding import Finding, Look, missing, ok, warning
+from airflow_stack.operations.doctor.finding import Finding, Group, Look, State, missing, ok, run, warning
+from airflow_stack.operations.image_build import Say
 
 # Seconds for all that one look asks AWS.
 LIMIT = 30.0
@@ -50,6 +52,18 @@ class Quota:
     needed: float
     used: Callable[[], int] | None = None
     """None: AWS counts it nowhere that can be asked in one call."""
+
+
+def examine(stack: str, config: StackConfig, say: Say) -> list[Group]:
+    """What AWS says where nothing is deployed; one line where it can't be asked."""
+    say(f"nothing of stack {stack!r} is deployed: asking AWS what its first deployment needs")
+    try:
+        return run(looks(stack, config))
+    except OperationError as error:
+        wrong, _, rest = str(error).partition("\n")
+        cost = "zones, quotas, roles, domain and rights are not known before the first deployment"
+        line = Finding("Not asked", State.WARNING, wrong.rstrip("."), cost, rest)
+        return [Group(f"Before the first deployment of {stack}", (line,))]
 
 
 def looks(stack: str, config: StackConfig) -> list[Look]:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.images import upstream
 from airflow_stack.backends.labels import MANAGED_BY
-from airflow_stack.backends.machine import ORIGIN_FILE, Machine, image_origin, recorded_memory
+from airflow_stack.backends.machine import ORIGIN_FILE, Machine, recorded_memory
 from airflow_stack.backends.memory import STEP
 from airflow_stack.config import StackConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import engine_memory, origin, ownership, preflight, recovery
 from airflow_stack.operations.docker_engine import client
-from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
+from airflow_stack.operations.doctor.finding import DOCKER, Finding, Look, missing, ok, size, warning
 from airflow_stack.operations.doctor.machine import output, version_in
 from airflow_stack.operations.doctor.network import skew
 from airflow_stack.operations.doctor.packages import install
 from airflow_stack.operations.pulumi_cli import PulumiCli
+from airflow_stack.operations.target import Target
 from airflow_stack.operations.tools import can_apt_install, find
 
 # Seconds: an engine that starts containers has little time to answer, and is there all the same.
@@ -124,14 +126,21 @@ def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Ite
         yield ok("Names and ports", f"free, or this stack's own: {', '.join(map(str, _ports(config)))}")
 
 
-def registry(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
+def looks(config: StackConfig, program: Path, stack: str, given: Collection[str] | None) -> list[Look]:
+    """Whether the stack finds room; of one that was asked for, with the secrets that are ``given``, its names too."""
+    found = [Look(DOCKER, f"Room for {stack}", lambda: room(config, program, stack), LIMIT)]
+    if given is not None:
+        found.append(Look(DOCKER, "Names and ports", lambda: free(config, set(given), program, stack), LIMIT))
+    return found
+
+
+def registry(target: Target[Any]) -> Iterator[Finding]:
     """Whether the engine, which pulls, reaches the registry of the upstream images."""
     if not answers():
         return
-    settled = (config.aws if config.on_aws else config.local).image_origin
-    image = upstream("airflow", config)
-    recorded = (program / ORIGIN_FILE).exists()
-    chosen = image_origin(config, program) if not config.on_aws else settled
+    settled, chosen = target.config.target.image_origin, target.image_origin
+    image = upstream("airflow", target.config)
+    recorded = (target.program / ORIGIN_FILE).exists()
     if origin.reaches_registry(image):
         note = ""
         if settled == "auto" and recorded and chosen == "debian":
@@ -139,7 +148,9 @@ def registry(config: StackConfig, program: Path, stack: str) -> Iterator[Finding
         yield ok("Container registry", f"the engine finds {image}{note}")
         return
     seen = f"the engine does not reach {image}"
-    mend = f"pulumi config set --stack {stack} --path {NAMESPACE}:target.registry registry.example.com:5000/mirror"
+    mend = (
+        f"pulumi config set --stack {target.stack} --path {NAMESPACE}:target.registry registry.example.com:5000/mirror"
+    )
     if settled == "registry":
         yield warning("Container registry", seen, "images can't be built anew; those that are there run", mend)
     elif not (find("mmdebstrap") or can_apt_install()):

@@ -16,6 +16,10 @@ LIMIT = 3.0
 STEP = 1024
 
 
+# Titles of groups, in the report's order.
+MACHINE, DOCKER, NETWORK, AWS = "This machine", "Docker", "Network", "AWS"
+
+
 class State(StrEnum):
     """How bad it is: a warning costs something, what is missing is required."""
 

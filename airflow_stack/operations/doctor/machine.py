@@ -55,16 +55,16 @@ def git() -> Iterator[Finding]:
         yield warning("git", "not installed", "changes of the stack can't be followed or shared", install("git"))
 
 
-def creators(program: Path, *, on_aws: bool) -> Iterator[Finding]:
+def creators(program: Path, *, by_pulumi_alone: bool) -> Iterator[Finding]:
     """Pulumi and Docker Compose: a stack of this machine needs one of them, a stack on AWS needs Pulumi."""
     pulumi = pulumi_command(program)
     with ThreadPoolExecutor(max_workers=2) as pool:
         plugin = pool.submit(output, "docker", "compose", "version", "--short")
-        yield _pulumi(output(pulumi, "version") if pulumi else None, required=on_aws)
+        yield _pulumi(output(pulumi, "version") if pulumi else None, required=by_pulumi_alone)
         compose = plugin.result()
     if compose is None and find("docker-compose"):
         compose = "docker-compose"  # written in Python: it takes a second to say its version
-    if on_aws:
+    if by_pulumi_alone:
         return
     if compose is not None:
         yield ok("Docker Compose", version_in(compose))
@@ -92,13 +92,13 @@ def _pulumi(text: str | None, *, required: bool) -> Finding:
     return ok("Pulumi", version if version == VERSION else f"{version} (this program's SDK: {VERSION})")
 
 
-def providers(program: Path, *, on_aws: bool) -> Iterator[Finding]:
+def providers(program: Path, *, aws: bool) -> Iterator[Finding]:
     """Pulumi's plugins, which it fetches itself where it may."""
     if pulumi_command(program) is None:
         return
     there: list[tuple[str, str]] = []
     absent: list[tuple[str, str]] = []
-    for name in PROVIDERS if on_aws else PROVIDERS[:2]:
+    for name in PROVIDERS if aws else PROVIDERS[:2]:
         version = metadata.version(f"pulumi-{name}")
         (there if has_provider(name, version) else absent).append((name, version))
     if there:

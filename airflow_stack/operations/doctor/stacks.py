@@ -8,6 +8,7 @@ from pathlib import Path
 from airflow_stack.config import StackConfig, read_stack_file
 from airflow_stack.config.errors import ConfigError
 from airflow_stack.operations.doctor.finding import Finding, State, ok
+from airflow_stack.operations.target import target_of
 
 
 @dataclass(frozen=True)
@@ -45,5 +46,5 @@ def _read(program: Path, name: str, *, required: bool) -> StackFile:
         mend = first.mend or f"airflow-stack config -s {name}"
         finding = Finding(what, state, f"{wrong}{more}", "nothing of it is deployed", mend)
         return StackFile(name, None, frozenset(), finding)
-    target = f"AWS, {config.aws.region}" if config.on_aws else "this machine"
+    target = target_of(config, program, name).place
     return StackFile(name, config, frozenset(secrets), ok(what, f"valid: Airflow {config.airflow.version}, {target}"))

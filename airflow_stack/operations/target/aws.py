@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_stack.operations.backup.aws_target import AwsTarget
     from airflow_stack.operations.dags.subject import Memory, Source
     from airflow_stack.operations.diff.facts import Fact
+    from airflow_stack.operations.doctor.finding import Group, Look
     from airflow_stack.operations.entries.kinds import Kind
     from airflow_stack.operations.entries.places import Place
     from airflow_stack.operations.graph.topology import Topology
@@ -35,6 +37,14 @@ class OnAws(Target["AwsStack"]):
     @property
     def policed(self) -> bool:
         return True
+
+    @property
+    def by_pulumi_alone(self) -> bool:
+        return True
+
+    @property
+    def image_origin(self) -> str:
+        return self.config.aws.image_origin
 
     @property
     def next_command(self) -> str:
@@ -122,3 +132,28 @@ class OnAws(Target["AwsStack"]):
         if kind is Kind.POOLS:
             return MetadataDatabase(self.running(), kind, by_argument=True)
         return SecretsManager(self.config, self.stack, kind)
+
+    def looks_around(self, given: Collection[str] | None) -> list[Look]:
+        from airflow_stack.operations.doctor import aws_account
+
+        return aws_account.looks(self.config, self.program, required=given is not None)
+
+    def refuse_undeployed(self) -> None:
+        """As Pulumi would say; to ask it would make its state directory."""
+        from airflow_stack.operations.pulumi_cli import STATE, uses_own_backend
+
+        if not uses_own_backend() and not (self.program / STATE).exists():
+            raise OperationError(
+                f"stack {self.stack!r} is not up: nothing of it is deployed yet.\n"
+                f"Bring it up: pulumi up --stack {self.stack}"
+            )
+
+    def before_first_deployment(self, say: Say) -> list[Group]:
+        from airflow_stack.operations.doctor import aws_before
+
+        return aws_before.examine(self.stack, self.config, say)
+
+    def looks_into(self, running: AwsStack, *, deep: bool) -> tuple[list[Look], str]:
+        from airflow_stack.operations.doctor import aws_stack
+
+        return aws_stack.looks(running, deep=deep), ": a task of its own, which takes a minute" if deep else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from airflow_stack.config import Secrets
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_stack.operations.backup.docker_target import DockerTarget
     from airflow_stack.operations.dags.subject import Memory, Source
     from airflow_stack.operations.diff.facts import Fact
+    from airflow_stack.operations.doctor.finding import Group, Look
     from airflow_stack.operations.entries.kinds import Kind
     from airflow_stack.operations.entries.metadata import MetadataDatabase
     from airflow_stack.operations.graph.topology import Topology
@@ -32,6 +34,16 @@ class OnDocker(Target["DockerStack"]):
     @property
     def policed(self) -> bool:
         return False
+
+    @property
+    def by_pulumi_alone(self) -> bool:
+        return False
+
+    @property
+    def image_origin(self) -> str:
+        from airflow_stack.backends.machine import image_origin
+
+        return image_origin(self.config, self.program)
 
     @property
     def next_command(self) -> str:
@@ -110,3 +122,19 @@ class OnDocker(Target["DockerStack"]):
         from airflow_stack.operations.entries.metadata import MetadataDatabase
 
         return MetadataDatabase(self.running(), kind, by_argument=False)
+
+    def looks_around(self, given: Collection[str] | None) -> list[Look]:
+        from airflow_stack.operations.doctor import engine
+
+        return engine.looks(self.config, self.program, self.stack, given)
+
+    def refuse_undeployed(self) -> None:
+        """To look for containers leaves no trace."""
+
+    def before_first_deployment(self, say: Say) -> list[Group]:  # noqa: ARG002 - there is nothing to ask
+        return []
+
+    def looks_into(self, running: DockerStack, *, deep: bool) -> tuple[list[Look], str]:  # noqa: ARG002 - always is
+        from airflow_stack.operations.doctor import docker_stack
+
+        return docker_stack.looks(running), ""

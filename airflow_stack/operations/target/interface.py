@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from airflow_stack.operations.backup.target import Target as BackupTarget
     from airflow_stack.operations.dags.subject import Memory, Source
     from airflow_stack.operations.diff.facts import Fact
+    from airflow_stack.operations.doctor.finding import Group, Look
     from airflow_stack.operations.entries.kinds import Kind
     from airflow_stack.operations.entries.places import Place
     from airflow_stack.operations.graph.topology import Topology
@@ -64,6 +66,16 @@ class Target(ABC, Generic[Running]):
     def bill(self, load: Load | None = None) -> Estimate | None:
         """What it costs a month, idle or with a load; None: nothing. Raises PriceError."""
 
+    @property
+    @abstractmethod
+    def by_pulumi_alone(self) -> bool:
+        """Whether nothing else deploys it."""
+
+    @property
+    @abstractmethod
+    def image_origin(self) -> str:
+        """What its images are built on, as far as that is known here: see `config.target`."""
+
     # --- what is deployed, from the config alone ---------------------------------------------------------------------
 
     @abstractmethod
@@ -99,3 +111,21 @@ class Target(ABC, Generic[Running]):
     @abstractmethod
     def entries(self, kind: Kind) -> Place:
         """Where the stack keeps connections, variables or pools. Raises OperationError where it has to be up."""
+
+    # --- what doctor looks at ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def looks_around(self, given: Collection[str] | None) -> list[Look]:
+        """Whether it could be deployed from here. ``given``: keys of the secrets, where this stack was asked for."""
+
+    @abstractmethod
+    def refuse_undeployed(self) -> None:
+        """Raise OperationError where it is known without a trace that nothing is deployed."""
+
+    @abstractmethod
+    def before_first_deployment(self, say: Say) -> list[Group]:
+        """What its first deployment needs, of which nothing here can tell."""
+
+    @abstractmethod
+    def looks_into(self, running: Running, *, deep: bool) -> tuple[list[Look], str]:
+        """Of its own running stack, and a word on how long that takes. ``deep``: ask the database at any rate."""

@@ -17,6 +17,7 @@ from airflow_stack.operations import doctor
 from airflow_stack.operations.doctor import aws_before
 from airflow_stack.operations.doctor.aws_before import Before, vcpus
 from airflow_stack.operations.doctor.finding import Finding, State, run
+from airflow_stack.operations.target import target_of
 
 from .conftest import one
 
@@ -283,7 +284,7 @@ def test_no_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
-    (group,) = doctor._before("prod", config(), lambda _: None)
+    (group,) = aws_before.examine("prod", config(), lambda _: None)
     (found,) = group.findings
     assert found.seen == "there are no AWS credentials"
     assert "aws sso login" in found.mend
@@ -298,7 +299,7 @@ def test_a_stack_that_is_not_deployed_is_looked_at(
     monkeypatch.setenv("PULUMI_HOME", str(program / "home"))
     account.zones = {"a": "euc1-az1", "b": "euc1-az2"}
     said: list[str] = []
-    groups = doctor._running(program, "prod", config(), said.append, deep=False)
+    groups = doctor._running(target_of(config(), program, "prod"), said.append, deep=False)
     assert groups[0].findings[0].seen == "stack 'prod' is not up: nothing of it is deployed yet"
     assert groups[0].findings[0].mend == "pulumi up --stack prod"
     assert groups[1].title == "Before the first deployment of prod"

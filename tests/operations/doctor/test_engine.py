@@ -19,6 +19,7 @@ from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, origin, ownership, preflight
 from airflow_stack.operations.doctor import engine
 from airflow_stack.operations.doctor.finding import State
+from airflow_stack.operations.target import target_of
 from operations.engine import Engine, put_up
 
 from .conftest import engine_of, one
@@ -66,7 +67,7 @@ def test_nothing_else_is_said_of_an_engine_that_is_silent(no_docker: None, progr
     config, given = read_stack_file(program, "local")
     assert list(engine.room(config, program, "local")) == []
     assert list(engine.free(config, given, program, "local")) == []
-    assert list(engine.registry(config, program, "local")) == []
+    assert list(engine.registry(target_of(config, program, "local"))) == []
 
 
 def test_no_permission(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +175,7 @@ def test_registry(
     has()
     tools(mmdebstrap="")
     monkeypatch.setattr(origin, "reaches_registry", lambda _: reached)
-    (found,) = engine.registry(StackConfig(), program, "local")
+    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
     assert found.state is state
     assert "apache/airflow" in found.seen
 
@@ -189,11 +190,11 @@ def test_registry_and_what_was_settled(
     record.parent.mkdir()
     record.write_text("registry\n")
     monkeypatch.setattr(origin, "reaches_registry", lambda _: False)
-    (found,) = engine.registry(StackConfig(), program, "local")
+    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
     assert found.mend == f"rm {ORIGIN_FILE}"
     record.write_text("debian\n")
     monkeypatch.setattr(origin, "reaches_registry", lambda _: True)
-    (found,) = engine.registry(StackConfig(), program, "local")
+    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
     assert found.state is State.OK
     assert str(ORIGIN_FILE) in found.seen
 
@@ -206,6 +207,6 @@ def test_neither_registry_nor_packages(
     tools()
     monkeypatch.setattr(engine, "can_apt_install", lambda: False)
     monkeypatch.setattr(origin, "reaches_registry", lambda _: False)
-    (found,) = engine.registry(StackConfig(), program, "local")
+    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
     assert found.state is State.MISSING
     assert "mmdebstrap" in found.cost

@@ -75,7 +75,7 @@ def test_neither_pulumi_nor_compose(tools: Tools, program: Path, monkeypatch: py
     """Rule: one of the two is required; without Pulumi it is said what goes on and what does not."""
     tools(docker=NO_PLUGIN)
     monkeypatch.setattr(machine, "can_apt_install", lambda: False)
-    found = list(machine.creators(program, on_aws=False))
+    found = list(machine.creators(program, by_pulumi_alone=False))
     pulumi, compose = one(found, "Pulumi"), one(found, "Docker Compose")
     assert pulumi.state is State.WARNING
     assert "the same stack comes up by Docker Compose" in pulumi.cost
@@ -83,14 +83,14 @@ def test_neither_pulumi_nor_compose(tools: Tools, program: Path, monkeypatch: py
     assert VERSION in pulumi.mend
     assert compose.state is State.MISSING
     monkeypatch.setattr(machine, "can_apt_install", lambda: True)
-    assert one(machine.creators(program, on_aws=False), "Docker Compose").state is State.OK
+    assert one(machine.creators(program, by_pulumi_alone=False), "Docker Compose").state is State.OK
 
 
 @pytest.mark.parametrize("with_", [{"docker": COMPOSE_PLUGIN}, {"docker_compose": "1.29.2"}])
 def test_compose_in_either_form(tools: Tools, program: Path, with_: dict[str, str]) -> None:
     """Rule: the plugin and the old program are as good."""
     tools(**with_)
-    found = one(machine.creators(program, on_aws=False), "Docker Compose")
+    found = one(machine.creators(program, by_pulumi_alone=False), "Docker Compose")
     assert found.state is State.OK
     assert found.seen in ("2.29.1", "docker-compose")
 
@@ -98,7 +98,7 @@ def test_compose_in_either_form(tools: Tools, program: Path, with_: dict[str, st
 def test_a_stack_on_aws_needs_pulumi(tools: Tools, program: Path) -> None:
     """Rule: Compose is no way out there, and is not spoken of."""
     tools(docker=COMPOSE_PLUGIN)
-    (found,) = machine.creators(program, on_aws=True)
+    (found,) = machine.creators(program, by_pulumi_alone=True)
     assert (found.what, found.state) == ("Pulumi", State.MISSING)
 
 
@@ -108,34 +108,34 @@ def test_a_stack_on_aws_needs_pulumi(tools: Tools, program: Path) -> None:
 def test_pulumi_by_age(tools: Tools, program: Path, version: str, state: State) -> None:
     """Rule: an engine that is older than the SDK is a warning. 3.9 is older than 3.259, as numbers go."""
     tools(pulumi=f"v{version}" if version else "")
-    assert one(machine.creators(program, on_aws=True), "Pulumi").state is state
+    assert one(machine.creators(program, by_pulumi_alone=True), "Pulumi").state is state
 
 
 def test_pulumi_that_an_up_has_fetched(tools: Tools, program: Path) -> None:
     """Rule: it is found where `up` puts it, and nothing is created by looking."""
     tools()
-    assert one(machine.creators(program, on_aws=False), "Pulumi").state is State.WARNING
+    assert one(machine.creators(program, by_pulumi_alone=False), "Pulumi").state is State.WARNING
     assert not (program / ".airflow-stack").exists()
     fetched = program / INSTALL_ROOT / "bin" / "pulumi"
     fetched.parent.mkdir(parents=True)
     fetched.write_text(f"#!/bin/sh\necho v{VERSION}\n")
     fetched.chmod(0o755)
-    assert one(machine.creators(program, on_aws=False), "Pulumi").seen == VERSION
+    assert one(machine.creators(program, by_pulumi_alone=False), "Pulumi").seen == VERSION
 
 
 def test_providers(tools: Tools, program: Path, tmp_path: Path) -> None:
     """Rule: each that Pulumi would fetch is named with its command; that of AWS where a stack is there alone."""
-    assert list(machine.providers(program, on_aws=True)) == []  # without Pulumi there is nobody to have them
+    assert list(machine.providers(program, aws=True)) == []  # without Pulumi there is nobody to have them
     tools(pulumi=f"v{VERSION}", pulumi_resource_docker="")
     version = metadata.version("pulumi-aws")
     (tmp_path / "pulumi-home" / "plugins" / f"resource-aws-v{version}").mkdir(parents=True)
-    found = list(machine.providers(program, on_aws=True))
+    found = list(machine.providers(program, aws=True))
     assert one(found, "Pulumi providers").seen.startswith("docker ")
     assert f"aws {version}" in one(found, "Pulumi providers").seen
     gone = one(found, "Pulumi provider random")
     assert gone.state is State.WARNING
     assert gone.mend == f"pulumi plugin install resource random {metadata.version('pulumi-random')}"
-    assert "aws" not in one(machine.providers(program, on_aws=False), "Pulumi providers").seen
+    assert "aws" not in one(machine.providers(program, aws=False), "Pulumi providers").seen
 
 
 def test_a_command_that_takes_too_long_is_there(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
