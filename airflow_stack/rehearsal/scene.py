@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_stack.airflow import Deployment
+from airflow_stack.backends.aws.environment import ONE_OFF
 from airflow_stack.backends.aws.plan import AwsPlan
 from airflow_stack.backends.images import Image
 from airflow_stack.config import StackConfig
@@ -31,6 +32,16 @@ LONG = 10.0
 RUN = "rehearsal"
 
 
+def in_turn(deployment: Deployment) -> list[str]:
+    """The roles of which there is a fixed number, by name, in the order in which they start.
+
+    Who serves the UI first, and the scheduler last: it begins to work at once.
+    """
+    fixed = [role for role in deployment.roles if not role.spec.elastic]
+    fixed.sort(key=lambda role: (role.spec.schedules, role.spec.serves != "ui"))
+    return [role.name for role in fixed]
+
+
 @dataclass
 class Scene:
     """One rehearsal, from the migration to the last worker's end."""
@@ -46,6 +57,11 @@ class Scene:
     images: Mapping[str, Image]
     say: Say
     proved: list[str] = field(default_factory=list)
+
+    @property
+    def worker(self) -> str:
+        """The role that runs tasks."""
+        return self.deployment.runner.name
 
     def play_queue(self) -> list[str]:
         """What the broker has a part in, and no more: from the migration to tasks on workers, without the UI."""
@@ -89,7 +105,7 @@ class Scene:
             self.runner.certificate = self.stage.redis(self.images["redis"].tag, password)
 
     def _migrate(self) -> None:
-        task = self.runner.start("one-off", list(self.deployment.init.command))
+        task = self.runner.start(ONE_OFF, list(self.deployment.init.command))
         if (code := task.wait(HEALTHY)) != 0:
             raise OperationError(f"the migration ends with exit code {code}:\n{task.log()}")
         tables = self._sql("select count(*) from information_schema.tables where table_schema = 'public'")
@@ -97,15 +113,17 @@ class Scene:
 
     def _services(self) -> None:
         self.port = _free_port()
-        # The scheduler last: it begins to work at once.
-        self.webserver = self.runner.start("webserver", port=self.port)
-        triggerer, self.scheduler = self.runner.start("triggerer"), self.runner.start("scheduler")
-        self._healthy(self.webserver, triggerer, self.scheduler)
+        ui, *others, scheduler = in_turn(self.deployment)
+        self.webserver = self.runner.start(ui, port=self.port)
+        beside = [self.runner.start(role) for role in others]
+        self.scheduler = self.runner.start(scheduler)
+        self._healthy(self.webserver, *beside, self.scheduler)
         self.ui = Ui(f"http://127.0.0.1:{self.port}", self.config.admin.username, self.exports["admin_password"])
-        self._proved("webserver, triggerer and scheduler are healthy within their memory; the admin logs in")
+        healthy = f"{', '.join([ui, *others])} and {scheduler}"
+        self._proved(f"{healthy} are healthy within their memory; the admin logs in")
 
     def _scheduler(self) -> None:
-        self.scheduler = self.runner.start("scheduler")
+        self.scheduler = self.runner.start(self.deployment.one(schedules=True).name)
         self._healthy(self.scheduler)
         self._proved("the scheduler is healthy within its memory")
 
@@ -124,7 +142,7 @@ class Scene:
             self._wait("the workers are gone", lambda: not self.workers, ENDED, scaler=scaler)
         finally:
             scaler.close()
-        protected = {task: said for task, said in self.agent.history.items() if task.startswith("worker-")}
+        protected = {task: said for task, said in self.agent.history.items() if task.startswith(f"{self.worker}-")}
         if not protected or not all(said[0] and not said[-1] for said in protected.values()):
             raise OperationError(f"a worker did not set and clear its protection: {protected}")
         if any(code != 0 for _, code in scaler.stopped):
@@ -169,7 +187,7 @@ class Scene:
         self.stage.cloud.client("secretsmanager").create_secret(
             Name=f"{self.config.aws.name}/connections/rehearsal", SecretString="http://secrets.example.com"
         )
-        self.workers.append(worker := self.runner.start("worker"))
+        self.workers.append(worker := self.runner.start(self.worker))
         self._trigger("rehearsal_connection")
         self._finished("rehearsal_connection")
         self.workers.remove(worker)
@@ -179,13 +197,13 @@ class Scene:
     def _one_off(self) -> None:
         codes = []
         for command in (["airflow", "version"], ["airflow", "dags", "details", "there-is-none"]):
-            codes.append(self.runner.start("one-off", command).wait(HEALTHY))
+            codes.append(self.runner.start(ONE_OFF, command).wait(HEALTHY))
         if codes[0] != 0 or codes[1] == 0:
             raise OperationError(f"one-off commands return {codes}, where 0 and an error were meant")
         self._proved(f"a one-off command returns its exit code: {codes[0]} and {codes[1]}")
 
     def _interrupted_worker(self) -> None:
-        self.workers.append(worker := self.runner.start("worker"))
+        self.workers.append(worker := self.runner.start(self.worker))
         self._trigger("rehearsal_long")
         self._wait(
             "the long task runs",
@@ -259,7 +277,7 @@ class Scene:
 
     def _trigger(self, dag: str) -> None:
         self._wait(f"{dag} is parsed", lambda: self._sql(f"select 1 from dag where dag_id = '{dag}'") == [["1"]], 120)  # noqa: S608 - our own
-        task = self.runner.start("one-off", ["airflow", "dags", "trigger", "--run-id", RUN, dag])
+        task = self.runner.start(ONE_OFF, ["airflow", "dags", "trigger", "--run-id", RUN, dag])
         if task.wait(HEALTHY) != 0:
             raise OperationError(f"{dag} could not be triggered:\n{task.log()}")
 

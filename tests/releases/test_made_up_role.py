@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from backends.aws.whole import parsed
+from backends.aws.recorded import Recorded
+from backends.aws.whole import containers, deploy, parsed
 from backends.recorder import PROGRAM
 from operations.diff.test_diff import PROD, stack
 from operations.graph.variants import docker_plan
@@ -29,6 +30,7 @@ from airflow_stack.operations.graph.docker import docker_topology
 from airflow_stack.operations.running import docker_containers, docker_status
 from airflow_stack.operations.running.docker_stack import DockerStack
 from airflow_stack.operations.running.interface import RoleStatus
+from airflow_stack.rehearsal.scene import in_turn
 from airflow_stack.releases import DEFAULT, RELEASES, RoleSpec, Share
 
 MADE_UP = RoleSpec(
@@ -157,6 +159,48 @@ def on_aws(raw: dict[str, Any] | None = None) -> StackConfig:
     return config
 
 
+@pytest.fixture(scope="module")
+def deployed() -> Iterator[Recorded]:
+    """The whole stack on AWS, with the role."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        add(monkeypatch)
+        yield deploy({})
+
+
+def test_it_is_a_service_on_aws(deployed: Recorded) -> None:
+    """Rule: a service of the size that is the default one, rolled as the entry says: never two of it."""
+    service = deployed.of("aws:ecs/service:Service")[f"airflow-{NAME}"].inputs
+    assert (service["name"], service["desiredCount"]) == (f"airflow-{NAME}", 1)
+    assert (service["deploymentMinimumHealthyPercent"], service["deploymentMaximumPercent"]) == (0, 100)
+    assert service["availabilityZoneRebalancing"] == "DISABLED"
+    definition = deployed.of("aws:ecs/taskDefinition:TaskDefinition")[f"airflow-{NAME}"].inputs
+    assert (definition["cpu"], definition["memory"]) == ("512", "1024")
+
+
+def test_its_container_on_aws(deployed: Recorded) -> None:
+    """Rule: command, ports and secrets are those of the entry, wherever it runs."""
+    container = containers(deployed)[NAME][0]
+    assert container["command"] == ["airflow", "dag-counter"]
+    assert [port["containerPort"] for port in container["portMappings"]] == [8801, 8795]
+    assert {one["name"] for one in container["secrets"]} == {
+        "AIRFLOW_STACK_SECRET_FERNET_KEY", "AIRFLOW_STACK_SECRET_SQL_ALCHEMY_CONN",
+    }  # fmt: skip
+
+
+def test_its_log_group_on_aws(deployed: Recorded) -> None:
+    """Rule: every role has one."""
+    names = {one.inputs["name"] for one in deployed.of("aws:cloudwatch/logGroup:LogGroup").values()}
+    assert f"/airflow-stack/airflow/{NAME}" in names
+
+
+def test_its_security_group_on_aws(deployed: Recorded) -> None:
+    """Rule: the UI reaches its live logs, and it reaches the database: by the entry's ports and needs."""
+    assert f"airflow-{NAME}" in deployed.of("aws:ec2/securityGroup:SecurityGroup")
+    rules = deployed.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert rules[f"airflow-{NAME}-from-webserver"].inputs["fromPort"] == 8795
+    assert rules[f"airflow-database-from-{NAME}"].inputs["fromPort"] == 5432
+
+
 def test_its_rights_on_aws() -> None:
     """Rule: who sends tasks may send to the queue, and who writes task logs may write them."""
     arns = policies.Arns("arn:aws:ecs:eu-central-1:123456789012:cluster/airflow", "arn:b", "arn:r", "arn:l", queue="q")
@@ -189,3 +233,8 @@ def test_it_is_compared_with_aws(tmp_path: Path) -> None:
     found = diff(tmp_path, "local", "prod")
     assert {one.verdict for one in found.differences if one.name == NAME} == set()
     assert NAME in str([one for one in found.differences if one.name == "memory"])
+
+
+def test_the_rehearsal_starts_it() -> None:
+    """Rule: who serves the UI first, who schedules last, and whatever else there is a fixed number of between them."""
+    assert in_turn(describe(on_aws())) == ["webserver", "triggerer", NAME, "scheduler"]

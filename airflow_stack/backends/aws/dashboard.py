@@ -29,7 +29,9 @@ class Watched:
     """Of the stack's own metrics."""
     cluster: str
     services: Mapping[str, str] = field(default_factory=dict)
-    """Names of the ECS services by role; the worker's and the scheduler's among them."""
+    """Names of the ECS services by role."""
+    elastic: str = field(kw_only=True)
+    """Role whose number follows the ratio."""
     load_balancer: str = ""
     """The ARN's last part, as metrics have it; likewise the target group's."""
     target_group: str = ""
@@ -98,7 +100,7 @@ def _tasks(watched: Watched) -> list[dict[str, Any]]:
     graphs = []
     if sent(HEARTBEAT):
         graphs.append(_graph("Scheduler heartbeats a minute", airflow(HEARTBEAT, COUNTER, "heartbeats", "Sum")))
-    ratio = [ours, RATIO, "ClusterName", watched.cluster, "ServiceName", watched.services["worker"]]
+    ratio = [ours, RATIO, "ClusterName", watched.cluster, "ServiceName", watched.services[watched.elastic]]
     graphs.append(
         _graph(
             "Wanted workers to running ones, per cent",

@@ -64,6 +64,7 @@ class Monitoring(pulumi.ComponentResource):
                     namespace=watching.namespace,
                     max_connections=watching.max_connections,
                     airflow_metrics=watching.airflow_metrics,
+                    elastic=watching.elastic,
                     **(names | {"alarms": tuple(names["alarms"])}),
                 )
             )

@@ -127,11 +127,12 @@ def _plain_errors(name: str) -> Iterator[None]:
 
 
 def _init(stack: RunningStack) -> Container:
+    init = stack.config.airflow.release.init.name
     for container in containers.find(stack.config, stack.program, stack.name):
-        if containers.service(container) == "init":
+        if containers.service(container) == init:
             return container
     raise OperationError(
-        f"the container init of stack {stack.name!r} is gone, which knows the stack's secrets.\n"
+        f"the container {init} of stack {stack.name!r} is gone, which knows the stack's secrets.\n"
         f"Bring it back: airflow-stack up -s {stack.name}"
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from airflow_stack.airflow import there
+from airflow_stack.airflow import describe, there
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.doctor.finding import Finding, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.network import skew
@@ -125,7 +125,7 @@ def _broker(broker: Facts, stack: str) -> Iterator[Finding]:
 
 
 def _tasks(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]:
-    tasks = facts["tasks"]
+    tasks, runner = facts["tasks"], describe(config).runner
     running, queued = tasks["running"]["count"], tasks["queued"]
     seen = (
         f"{running} running, {queued['count']} queued, {tasks['deferred']['count']} deferred; {config.task_slots} slots"
@@ -135,9 +135,9 @@ def _tasks(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]:
         full = running >= config.task_slots
         cost = f"one has been queued for {waited:.0f} s: " + ("all slots are taken" if full else "no worker takes it")
         mend = (
-            f"airflow-stack scale -s {stack} worker={config.most_workers + 1}"
-            if full
-            else f"airflow-stack logs -s {stack} worker"
+            f"airflow-stack scale -s {stack} {runner.name}={config.most_workers + 1}"
+            if full and runner.spec.count
+            else f"airflow-stack logs -s {stack} {runner.name}"
         )
         yield warning("Tasks", seen, cost, mend)
     else:
@@ -145,7 +145,10 @@ def _tasks(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]:
     if abandoned := facts.get("abandoned"):
         cost = "their processes are gone; the scheduler fails or repeats them within minutes, if it runs"
         yield warning(
-            "Abandoned tasks", f"{abandoned} run without a heartbeat", cost, f"airflow-stack logs -s {stack} worker"
+            "Abandoned tasks",
+            f"{abandoned} run without a heartbeat",
+            cost,
+            f"airflow-stack logs -s {stack} {runner.name}",
         )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from airflow_stack.airflow import there as specs
 from airflow_stack.backends.aws.github_policies import linked_services
 from airflow_stack.backends.aws.github_rights import TAG, PartsRights
 from airflow_stack.backends.aws.plan.network import OwnVpc, network
 from airflow_stack.config import StackConfig
-from airflow_stack.config.aws.services import Capacity
+from airflow_stack.config.aws.services import Capacity, WorkersConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
 from airflow_stack.operations.doctor.finding import Finding, Group, Look, State, missing, ok, run, warning
@@ -349,9 +350,9 @@ def vcpus(config: StackConfig) -> tuple[float, float]:
     """vCPUs at their most, on demand and on Spot: all workers, and a migration. A rollout takes more for a while."""
     target = config.aws
     on_demand, spot = target.one_off.cpu / 1024, 0.0
-    for role in ("webserver", "scheduler", "triggerer", "worker"):
-        settings = getattr(target, role)
-        count = settings.max if role == "worker" else settings.count
+    for spec in specs(config):
+        settings = target.service(spec)
+        count = settings.max if isinstance(settings, WorkersConfig) else settings.count
         there = on_demand_tasks(settings.capacity, count)
         on_demand += there * settings.cpu / 1024
         spot += (count - there) * settings.cpu / 1024

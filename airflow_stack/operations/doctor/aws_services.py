@@ -67,13 +67,14 @@ class Services(AwsPart):
 
     def _busy(self, services: dict[str, Any], going: list[str]) -> str:
         """What ends workers of a deployment before, which stay while they have tasks."""
-        if "worker" not in going:
+        worker = describe(self.config).one(elastic=True).name
+        if worker not in going:
             return ""
         cluster, region = self.known["cluster"].rpartition("/")[2], self.known["region"]
         return (
             ". An old worker stays while it has tasks. What takes its protection away: aws ecs update-task-protection"
             f" --region {region} --cluster {cluster} --no-protection-enabled --tasks $(aws ecs list-tasks --region"
-            f" {region} --cluster {cluster} --service-name {services['worker']['serviceName']} --query taskArns"
+            f" {region} --cluster {cluster} --service-name {services[worker]['serviceName']} --query taskArns"
             " --output text)"
         )
 

@@ -305,6 +305,7 @@ def test_the_dashboard_s_widgets_stand_side_by_side() -> None:
     """Rule: none outside the 24 columns, none over another one, and the same text each time."""
     watched = Watched(
         region=REGION, namespace="airflow-stack/airflow", cluster="airflow", services={"worker": "w", "scheduler": "s"},
+        elastic="worker",
         load_balancer="app/x", target_group="targetgroup/x", database="db", max_connections=100, queue="q",
         dead_letters="d", cache="c", airflow_metrics=("scheduler_heartbeat", "executor"), alarms=("arn:1",),
     )  # fmt: skip

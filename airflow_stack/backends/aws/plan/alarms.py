@@ -98,6 +98,8 @@ class Watching:
     """Beginnings of the names of Airflow's own metrics that are sent."""
     max_connections: int | None = None
     """Of the database; None for a server that is not ours."""
+    elastic: str = field(kw_only=True)
+    """Role whose number follows the ratio of wanted workers to running ones."""
     event_days: int = field(kw_only=True)
     """Days for which ECS's events are kept."""
 
@@ -120,6 +122,7 @@ def watching(config: StackConfig, services: Sequence[Service]) -> Watching:
         email=target.metrics.alarm_email,
         airflow_metrics=tuple(target.metrics.allow) if target.metrics.statsd else (),
         max_connections=database.max_connections if isinstance(database, RdsDatabase) else None,
+        elastic=elastic.role.name,
         event_days=target.logs.retention_days,
     )
 
