@@ -1,4 +1,4 @@
-"""What an Airflow deployment is: roles, environment, commands, probes and secrets, by Airflow version. Pure."""
+"""The deployment that a config asks for: a release's roles with their values, environment and secrets. Pure."""
 
 from airflow_stack.airflow.deployment import Deployment, Probe, Role, describe, runs_tasks, there
 

@@ -17,6 +17,9 @@ SOURCES = PROGRAM / "airflow_stack"
 NAMES = {role.name for release in RELEASES.values() for role in (release.init, *release.roles)} - {"init"}
 VERSION = re.compile(r"2\.\d+(\.\d*)?|3\.\d{1,2}\.\d*")
 
+# What a name of a resource ends with.
+COMPOSED = re.compile(rf"-({'|'.join(sorted(NAMES))})$")
+
 # Names that are something else there, each with what it is.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("config/aws/connections.py", "scheduler"): "a section of Airflow's options",
@@ -38,6 +41,10 @@ def found(tree: ast.AST) -> Iterator[str]:
     """
     sections = {id(first) for first, second in pairs(tree) if text(second) not in NAMES}
     for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = [COMPOSED.search(text(part)) for part in node.values]
+            yield from (part[1] for part in parts if part)
+            continue
         value = text(node)
         if id(node) not in sections and (value in NAMES or VERSION.fullmatch(value)):
             yield value
@@ -86,6 +93,7 @@ def test_each_exception_is_needed() -> None:
         ('version == "2.10.2"', ["2.10.2"]),
         ('options["scheduler", "parsing_processes"]', []),
         ('f"a {role} of 2.10"', []),
+        ('f"{prefix}-worker"', ["worker"]),
     ],
 )
 def test_it_is_seen(source: str, names: list[str]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from airflow_stack.airflow import there
 from airflow_stack.airflow.deployment import RUNTIME
 from airflow_stack.backends.aws.environment import STATSD_PORT
 from airflow_stack.backends.aws.metrics import namespace
@@ -47,6 +48,7 @@ def side_image(config: StackConfig, image: str) -> str:
 def publisher_environment(config: StackConfig, shared: dict[str, str], cluster: str) -> dict[str, str]:
     """Environment of the publisher; ``shared`` is Airflow's."""
     prefix, worker = config.aws.name, config.aws.worker
+    role = next(role for role in there(config) if role.elastic)
     own = {
         "CLUSTER": cluster,
         "METRIC_NAMESPACE": namespace(prefix),
@@ -54,7 +56,7 @@ def publisher_environment(config: StackConfig, shared: dict[str, str], cluster: 
         "WORKER_CONCURRENCY": config.worker.concurrency,
         "WORKER_MAX": worker.max,
         "WORKER_MIN": worker.min,
-        "WORKER_SERVICE": f"{prefix}-worker",
+        "WORKER_SERVICE": f"{prefix}-{role.name}",
     }
     return {name: shared[name] for name in PUBLISHER_READS if name in shared} | {
         f"AIRFLOW_STACK_{name}": str(value) for name, value in own.items()

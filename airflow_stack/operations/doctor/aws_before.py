@@ -325,8 +325,10 @@ class Before:
             known |= set(actions)
             if actions:
                 yield actions, str(statement["Resource"][0])
-        role = f"arn:{part}:iam::{self.account}:role/{target.name}-{target.region}-scheduler"
-        yield [f"iam:{one}" for one in ("CreateRole", "DeleteRole", "GetRole", "PassRole", "PutRolePolicy")], role
+        # The name of any role of its tasks: what may be done with one may be done with all.
+        one = specs(self.config)[0].name
+        role = f"arn:{part}:iam::{self.account}:role/{target.name}-{target.region}-{one}"
+        yield [f"iam:{action}" for action in ("CreateRole", "DeleteRole", "GetRole", "PassRole", "PutRolePolicy")], role
 
     def _denied(self, source: str, actions: list[str], resource: str) -> set[str]:
         tags = [
