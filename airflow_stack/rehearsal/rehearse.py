@@ -7,12 +7,12 @@ import time
 from pathlib import Path
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws import stack as aws
 from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.config import Secrets, read_stack_file
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.image_build import Say
+from airflow_stack.operations.target import target_of
 from airflow_stack.rehearsal.agent import EcsAgent
 from airflow_stack.rehearsal.cloud import Places, RehearsalMocks, run
 from airflow_stack.rehearsal.images import prepare
@@ -45,7 +45,7 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
     try:
         mocks = RehearsalMocks(stage.cloud, Places(stage.database, f"{name}-redis", images["project"].tag))
         given = Secrets.model_validate({"oidc_client_secret": "rehearsal"} if config.aws.load_balancer.oidc else {})
-        exports = run(mocks, stack, lambda: aws.deploy(config, given, program, stack))
+        exports = run(mocks, stack, lambda: target_of(config, program, stack).deploy(given))
         say(f"the program has registered {sum(mocks.registered.values())} resources")
         running: list[Task] = []
         agent = EcsAgent(stage.gateway, lambda _: len(running))

@@ -9,8 +9,8 @@ from typing import Any
 import pulumi
 import pytest
 
-from airflow_stack.backends.aws.stack import deploy
 from airflow_stack.config import parse
+from airflow_stack.operations.target import target_of
 from aws.behind_mocks import MotoMocks, in_moto, run
 from aws.engine import CREDENTIALS
 from aws.inventory import inventory, more
@@ -41,7 +41,7 @@ def test_whole_program(raw: dict[str, Any]) -> None:
         mocks = MotoMocks(REGION, fakes)
 
         def program() -> None:
-            deploy(config, given, Path(__file__).parents[2], "prod")
+            target_of(config, Path(__file__).parents[2], "prod").deploy(given)
 
         run(program, mocks)
         found = inventory(aws)

@@ -9,7 +9,7 @@ import pulumi
 from backends.aws.recorded import resolved
 from backends.aws.whole import PROGRAM, STACK, parsed
 
-from airflow_stack.backends.aws import stack
+from airflow_stack.operations.target import target_of
 from docs.markdown import PAGES, commands
 
 GITHUB = {
@@ -30,7 +30,7 @@ def test_every_output_that_is_asked_for_is_there() -> None:
     config, given = parsed({"target": {"github": GITHUB}})
 
     def exports() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(stack.deploy(config, given, PROGRAM, STACK).exports())
+        return pulumi.Output.from_input(target_of(config, PROGRAM, STACK).deploy(given).exports())
 
     found = resolved(exports)
     assert asked

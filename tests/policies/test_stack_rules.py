@@ -11,8 +11,8 @@ from airflow_stack_policies import RULES
 from airflow_stack_policies.rule import UNKNOWN, Seen
 from backends.aws.recorded import SMALLEST, record
 
-from airflow_stack.backends.aws import stack
 from airflow_stack.config import parse
+from airflow_stack.operations.target import target_of
 from policies.asked import problems, revealed, rule
 
 BUCKET = "aws:s3/bucket:Bucket"
@@ -124,7 +124,7 @@ def test_the_whole_stack_passes(asked: dict[str, Any]) -> None:
     """Rule: what the backend makes is what the pack asks for, by default and with all that can be switched on."""
     raw = asked | {"target": SMALLEST["target"] | asked.get("target", {})}
     configured, secrets = parse(raw, set(), "prod")
-    resources = record(lambda: stack.deploy(configured, secrets, ROOT, "prod")).resources
+    resources = record(lambda: target_of(configured, ROOT, "prod").deploy(secrets)).resources
     assert {resource.type for resource in resources} >= SUBJECTS
     assert problems(resources) == []
 

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from airflow_stack.backends.aws.task_definitions import TaskDefinitions
     from airflow_stack.config import StackConfig
 
-# What runs the task, by its dotted path: the backends know nothing of the operations.
-FUNCTION = "airflow_stack.operations.run_task:run_or_fail"
-
 
 class Migration(Resource, module="airflow-stack", name="Migration"):
     """Runs the deployment's init role by RunTask: migration, first user.
@@ -42,8 +39,8 @@ class Migration(Resource, module="airflow-stack", name="Migration"):
         network: Network,
         groups: SecurityGroups,
         *,
+        function: str,
         depends_on: Sequence[pulumi.Resource] = (),
-        function: str = FUNCTION,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(

@@ -20,9 +20,6 @@ UNTAGGED_DAYS = 1
 # Docker's names of the processors that Fargate has.
 PLATFORMS = {"ARM64": "linux/arm64", "X86_64": "linux/amd64"}
 
-# What builds and pushes, by its dotted path: a provider is pickled, and runs in a process of its own.
-PUSH = "airflow_stack.operations.registry_push:push"
-
 
 class Registry(pulumi.ComponentResource):
     """One repository, whose tags never change what they mean."""
@@ -94,7 +91,7 @@ class PushedImage(pulumi.dynamic.Resource, module="airflow-stack", name="PushedI
         repository_url: pulumi.Input[str],
         image: Image,
         program: Path,
-        function: str = PUSH,
+        function: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         platform = PLATFORMS[config.aws.architecture]

@@ -12,6 +12,7 @@ from airflow_stack.airflow import describe
 from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER
 from airflow_stack.backends.aws.autoscaling import Autoscaling
 from airflow_stack.backends.aws.broker import Broker
+from airflow_stack.backends.aws.called import Called
 from airflow_stack.backends.aws.cluster import Cluster
 from airflow_stack.backends.aws.container_definitions import container_definitions
 from airflow_stack.backends.aws.database import Database
@@ -42,7 +43,9 @@ class AwsStack(pulumi.ComponentResource):
 
     outputs: StackOutputs
 
-    def __init__(self, name: str, config: StackConfig, given: Secrets, program: Path, stack: str) -> None:
+    def __init__(
+        self, name: str, config: StackConfig, given: Secrets, program: Path, stack: str, called: Called
+    ) -> None:
         super().__init__(
             "airflow-stack:aws:AwsStack", name, None,
             pulumi.ResourceOptions(providers=[provider(f"{name}-aws", config, stack)], transformations=bounded(config)),
@@ -55,7 +58,13 @@ class AwsStack(pulumi.ComponentResource):
         groups = SecurityGroups(name, plan.name, plan.rules, network, opts=opts)
         registry = Registry(name, config, opts=opts)
         image = PushedImage(
-            f"{name}-image", config, registry.repository_url, project_image(config, program), program, opts=opts
+            f"{name}-image",
+            config,
+            registry.repository_url,
+            project_image(config, program),
+            program,
+            called.push,
+            opts=opts,
         )
         storage = Storage(name, config, opts=opts)
         logs = Logs(name, config, plan.families, storage.bucket, storage.bucket_arn, opts=opts)
@@ -112,7 +121,7 @@ class AwsStack(pulumi.ComponentResource):
         )
         needed: list[pulumi.Resource] = [stored, broker, *roles.policies]
         migration = Migration(
-            f"{name}-migration", config, deployment, cluster, definitions, network, groups,
+            f"{name}-migration", config, deployment, cluster, definitions, network, groups, function=called.run,
             depends_on=[*needed, database] if database else needed, opts=opts,
         )  # fmt: skip
         services = Services(
@@ -196,6 +205,6 @@ def _commands(config: StackConfig, stack: str) -> dict[str, pulumi.Input[str]]:
     return commands
 
 
-def deploy(config: StackConfig, given: Secrets, program: Path, stack: str) -> StackOutputs:
+def deploy(config: StackConfig, given: Secrets, program: Path, stack: str, called: Called) -> StackOutputs:
     """Register every resource of the stack; the outputs say where to find it. Nothing here asks AWS."""
-    return AwsStack(config.aws.name, config, given, program, stack).outputs
+    return AwsStack(config.aws.name, config, given, program, stack, called).outputs

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from airflow_stack.operations.running.interface import Say
     from airflow_stack.outputs import StackOutputs
 
+# Handed to Pulumi by name: to import them here would cost every preview two SDKs.
+PUSH = "airflow_stack.operations.registry_push:push"
+RUN = "airflow_stack.operations.run_task:run_or_fail"
+
 
 class OnAws(Target["AwsStack"]):
     """Its services belong to an account, which is asked by the AWS SDK alone."""
@@ -110,8 +114,10 @@ class OnAws(Target["AwsStack"]):
 
     def deploy(self, secrets: Secrets) -> StackOutputs:
         from airflow_stack.backends.aws import stack
+        from airflow_stack.backends.aws.called import Called
 
-        return stack.deploy(self.config, secrets, self.program, self.stack)
+        called = Called(push=PUSH, run=RUN)
+        return stack.deploy(self.config, secrets, self.program, self.stack, called)
 
     def running(self) -> AwsStack:
         from airflow_stack.operations.running.aws_stack import AwsStack

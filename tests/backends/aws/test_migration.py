@@ -18,10 +18,11 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.migration import FUNCTION, Migration
+from airflow_stack.backends.aws.migration import Migration
 from airflow_stack.backends.task_provider import TaskRun
 from airflow_stack.operations import run_task
 from airflow_stack.operations.run_task import OneOff
+from airflow_stack.operations.target.aws import RUN
 from backends.aws.recorded import REGION, Recorded, config, record
 
 MIGRATION = "pulumi-python:dynamic/airflow-stack:Migration"
@@ -62,6 +63,7 @@ def recorded(public: bool = False, **target: Any) -> Recorded:
             SimpleNamespace(arns={"one-off": output("arn:definition/one-off:7")}),  # type: ignore[arg-type]
             Part("network", task_subnet_ids=[output("subnet-a")], assign_public_ip=public),  # type: ignore[arg-type]
             Part("groups", services={"one-off": output("sg-one-off")}),  # type: ignore[arg-type]
+            function=RUN,
             depends_on=[pulumi.CustomResource("test:index:Database", "database", {})],
         )
 
@@ -74,7 +76,7 @@ def test_it_runs_the_init_role_where_the_one_off_tasks_run(public: bool) -> None
     inputs = recorded(public).one(MIGRATION).inputs
     inputs.pop("__provider")
     assert inputs == {
-        "function": FUNCTION,
+        "function": RUN,
         "region": REGION,
         "cluster": "arn:cluster",
         "task_definition": "arn:definition/one-off:7",
@@ -91,7 +93,7 @@ def test_its_inputs_are_what_the_function_takes() -> None:
     """Rule: the function is found by its path, and every input but that path is a field of its one-off task."""
     inputs = recorded().one(MIGRATION).inputs
     assert OneOff(**{key: value for key, value in inputs.items() if key not in ("__provider", "function")})
-    module, _, function = FUNCTION.partition(":")
+    module, _, function = RUN.partition(":")
     assert module == run_task.__name__
     assert getattr(run_task, function) is run_task.run_or_fail
 

@@ -14,10 +14,11 @@ import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.runtime.rpc import UNKNOWN
 
-from airflow_stack.backends.aws.registry import PUSH, PushedImage, Registry, lifecycle_policy
+from airflow_stack.backends.aws.registry import PushedImage, Registry, lifecycle_policy
 from airflow_stack.backends.images import Image, images, project_image
 from airflow_stack.backends.push_provider import PushProvider
 from airflow_stack.config import StackConfig
+from airflow_stack.operations.target.aws import PUSH
 from backends.aws.recorded import Recorded, config, record, resolved
 from backends.recorder import PROGRAM, machine
 

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_stack.airflow.secrets import fernet_key
 from airflow_stack.backends.aws import provider as provider_module
-from airflow_stack.backends.aws import stack
+from airflow_stack.operations.target import target_of
 from backends.aws.recorded import Recorded, resolved
 from backends.aws.whole import (
     BROKER_URL,
@@ -284,7 +284,7 @@ def test_the_password_is_a_secret_output() -> None:
     config, given = parsed({})
 
     def is_secret() -> pulumi.Output[bool]:
-        password = stack.deploy(config, given, PROGRAM, STACK).admin_password
+        password = target_of(config, PROGRAM, STACK).deploy(given).admin_password
         assert password is not None
         return pulumi.Output.from_input(password.is_secret())
 
@@ -296,7 +296,7 @@ def test_the_outputs_are_what_a_user_needs() -> None:
     config, given = parsed({})
 
     def exports() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(stack.deploy(config, given, PROGRAM, STACK).exports())
+        return pulumi.Output.from_input(target_of(config, PROGRAM, STACK).deploy(given).exports())
 
     found = resolved(exports)
     assert found["url"].startswith("http://")
@@ -312,7 +312,7 @@ def test_without_a_first_user_nothing_is_said_of_a_password() -> None:
     config, given = parsed({"admin": {"create": False}})
 
     def exports() -> pulumi.Output[Any]:
-        return pulumi.Output.from_input(stack.deploy(config, given, PROGRAM, STACK).exports())
+        return pulumi.Output.from_input(target_of(config, PROGRAM, STACK).deploy(given).exports())
 
     found = resolved(exports)
     assert "admin_password" not in found

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.backends.aws import stack
 from airflow_stack.config import Secrets, StackConfig, parse
+from airflow_stack.operations.target import target_of
 from backends.aws.recorded import SMALLEST, Recorded, record
 
 PROGRAM = Path(__file__).parents[3]
@@ -81,7 +81,7 @@ def parsed(raw: dict[str, Any]) -> tuple[StackConfig, Secrets]:
 def deploy(raw: dict[str, Any], *, preview: bool = False, unmade: Collection[str] = ()) -> Recorded:
     """Run the program's resources for this config."""
     config, given = parsed(raw)
-    return record(lambda: stack.deploy(config, given, PROGRAM, STACK), preview=preview, unmade=unmade)
+    return record(lambda: target_of(config, PROGRAM, STACK).deploy(given), preview=preview, unmade=unmade)
 
 
 def inputs(recorded: Recorded) -> dict[str, Any]:
