@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from airflow_stack_runtime import memory
-from airflow_stack_runtime.memory import MIB, Memory
+from airflow_stack_runtime.memory import Memory
+
+MIB = 1024**2
 
 
 def written(folder: Path, **files: str) -> Path:

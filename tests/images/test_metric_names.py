@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 from airflow_stack_runtime import metric_names
-from airflow_stack_runtime.metric_names import LIMIT, handle, valid
+from airflow_stack_runtime.metric_names import LIMIT, PART, handle, valid
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +54,7 @@ def test_a_name_stays_readable_and_in_its_parts() -> None:
     first, second = valid("ti.start.отчёт.a"), valid("ti.finish.отчёт.a.success")
     assert first.split(".")[2] == second.split(".")[2]
     assert re.fullmatch(r"ti\.finish\.\w*_?[0-9a-f]{8}\.a\.success", second)
+    assert len(valid("dag." + "a" * 300 + ".queued_duration").split(".")[1]) == PART, "no more is cut than has to be"
     many = valid("dagrun.duration.success." + "x." * 200 + "last")
     assert many.startswith("dagrun.duration.success.x.")
     assert many.endswith(".last")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from airflow_stack_runtime import memory
+from airflow_stack_runtime.boot import cut_off
 from airflow_stack_runtime.memory import Memory
 
 
@@ -26,6 +27,9 @@ class Standard:
 
     def return_code(self, timeout: float = 0) -> int | None:  # noqa: ARG002
         return self.code
+
+    def terminate(self) -> None:
+        """Nothing is ended."""
 
 
 @pytest.fixture
@@ -51,6 +55,22 @@ def ended(
         return runner.lines, recorded
 
     return run
+
+
+@pytest.mark.parametrize("process", [None, SimpleNamespace(is_running=lambda: False)], ids=["none", "ended"])
+def test_nothing_is_said_of_a_task_that_has_ended(
+    stand_in: Callable[..., ModuleType],
+    fresh: Callable[[str], ModuleType],
+    monkeypatch: pytest.MonkeyPatch,
+    process: Any,
+) -> None:
+    """Rule: a task is cut off while it runs; the worker's end says nothing of one that was over before."""
+    stand_in("airflow.task.task_runner.standard_task_runner", StandardTaskRunner=Standard)
+    runner = fresh("task_runner").TaskRunner()
+    monkeypatch.setattr(cut_off, "reason", lambda: "the worker stops")
+    runner.process = process
+    runner.terminate()
+    assert runner.lines == []
 
 
 def test_a_kill_is_told_once_with_limit_use_and_advice(ended: Any) -> None:

@@ -287,6 +287,21 @@ def test_volumes_of_before_ids_go_along(engine: Engine, tmp_path: Path) -> None:
     assert ours(tmp_path / "new") == {"af-postgres-data"}
 
 
+def test_a_volume_without_a_directory_is_that_of_who_mounts_it(engine: Engine, tmp_path: Path) -> None:
+    """Rule: of two stacks of one name, the containers tell whose it is."""
+    clone(tmp_path / "one")
+    clone(tmp_path / "two")
+    engine.volume("data", {STACK: "local"})
+    for place in ("one", "two"):
+        labels = {STACK: "local", SERVICE: "postgres", DIRECTORY: str(tmp_path / place)}
+        engine.container(
+            f"{place}-af-postgres", labels, {"/var/lib/postgresql/data": "data" if place == "two" else "x"}, "n"
+        )
+    found = look(tmp_path / "two")
+    (volume,) = (thing for thing in found.things if thing.kind == "volume")
+    assert found.owner(volume).directory == tmp_path / "two"
+
+
 def test_compose_s_own_label_tells_a_directory_of_before_ids(engine: Engine, tmp_path: Path) -> None:
     """Rule: the one container that mounts no secret is found by where its Compose file was."""
     for name in ("one", "two"):

@@ -102,6 +102,15 @@ def test_what_runs_is_left_alone(ecs: Ecs) -> None:
     assert ecs.deployed == []
 
 
+def test_a_base_that_is_not_said_is_none(ecs: Ecs) -> None:
+    """Rule: ECS may leave out a base of 0, which is what was asked for."""
+    spot = {"capacityProvider": "FARGATE_SPOT", "weight": 1}
+    services = {"worker": asked("worker") | {"capacityProviderStrategy": [spot | {"base": 0}]}}
+    ecs.deployments["worker"] = [ecs.deployment("worker", capacityProviderStrategy=[spot])]
+    rollout.settle(INPUTS | {"services": json.dumps(services)})
+    assert ecs.deployed == []
+
+
 @pytest.mark.parametrize("role", ["scheduler", "worker"])
 @pytest.mark.parametrize(
     "found",

@@ -205,6 +205,8 @@ def test_tasks_that_do_not_come_up_are_an_alarm(default: Recorded) -> None:
     assert asked["resources"] == [{"prefix": f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/airflow/"}]
     assert "SERVICE_TASK_START_IMPAIRED" in asked["detail"]["eventName"]
     assert alarms(default)["services"]["dimensions"] == {"RuleName": rule["name"]}
+    one = {"comparisonOperator": "GreaterThanThreshold", "threshold": 0, "evaluationPeriods": 1}
+    assert one.items() <= alarms(default)["services"].items(), "the first event tells"
     group = default.one("aws:cloudwatch/logGroup:LogGroup")
     assert group.inputs["retentionInDays"] == 30
     target = default.one("aws:cloudwatch/eventTarget:EventTarget")

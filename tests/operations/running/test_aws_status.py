@@ -83,7 +83,8 @@ def test_tasks_come_from_the_publishers_metrics(prod: Prod) -> None:
 
 
 def test_tasks_killed_for_memory_come_from_the_workers_log(prod: Prod) -> None:
-    """Rule: told with the key of the size on AWS and a size that Fargate has; over where the size has grown since."""
+    """Rule: told with the key of the size on AWS and a size that Fargate has; over where the size has grown since,
+    and after a day."""
     import sys
     from pathlib import Path
 
@@ -99,8 +100,10 @@ def test_tasks_killed_for_memory_come_from_the_workers_log(prod: Prod) -> None:
             "task_mib": 1500, "slots": 4}  # fmt: skip
     now = int(datetime.now(UTC).timestamp() * 1000)
     smaller = json.dumps(kill | {"limit": 1024})
-    prod.log("worker", (now - 2000, "another line"), (now - 1000, f"killed for memory: {json.dumps(kill)}"),
-             (now, f"killed for memory: {smaller}"), (now, "killed for memory: no JSON"))  # fmt: skip
+    before = now - 25 * 60 * 60 * 1000
+    prod.log("worker", (before, f"killed for memory: {json.dumps(kill)}"), (now - 2000, "another line"),
+             (now - 1000, f"killed for memory: {json.dumps(kill)}"), (now, f"killed for memory: {smaller}"),
+             (now, "killed for memory: no JSON"))  # fmt: skip
     work = prod.find().work()
     assert work is not None
     (found,) = work.kills

@@ -40,6 +40,13 @@ def test_each_trouble_names_the_dag_or_the_file() -> None:
     assert list(troubles({})) == []
 
 
+@pytest.mark.parametrize(("count", "number"), [(1, "it is sent"), (2, "2 of its instances are sent")])
+def test_instances_are_counted_where_there_are_several(count: int, number: str) -> None:
+    """Rule: one is not counted, two are."""
+    (found,) = troubles({"unserved": [{"dag": "d", "task": "t", "queue": "gpu", "count": count}]})
+    assert found.what.startswith(f"{number} to queue 'gpu'")
+
+
 @pytest.mark.parametrize(
     ("status", "health", "restarts", "expected"),
     [
