@@ -15,13 +15,15 @@ from airflow_stack.operations.task_log import Say, TaskLog
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
-    from mypy_boto3_ecs.type_defs import TaskTypeDef
+    from mypy_boto3_ecs.type_defs import ContainerTypeDef, TaskTypeDef
 
 # Seconds between two looks at a task and its log. AWS allows far more; a person sees no difference.
 INTERVAL = 2.0
-# Seconds for which a role that has just been made may be unknown to ECS: IAM takes its time.
+# Seconds for which a role that has just been made may be unknown to ECS, or a policy unknown to others: IAM takes time.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html
 SETTLING = 120
+# How a service refuses what no policy allows yet, in the reason of a task that could not start.
+DENIED = ("AccessDenied", "is not authorized to perform")
 # Seconds for which a task that has just been started may not be found.
 APPEARING = 60
 # Lines of the log in an error.
@@ -72,14 +74,19 @@ def run(one_off: OneOff, say: Say, output: Say | None = None) -> int:
     and where it takes longer than its time.
     """
     with plain_errors(one_off.region):
-        task = _Task.start(one_off)
-        say(f"started task {task.id}")
-        try:
-            stopped = task.wait(say, output or say)
-        except BaseException:
-            task.stop()
-            raise
-        return task.exit_code(stopped)
+        begin = time.monotonic()
+        while True:
+            task = _Task.start(one_off)
+            say(f"started task {task.id}")
+            try:
+                stopped = task.wait(say, output or say)
+            except BaseException:
+                task.stop()
+                raise
+            if not task.may_be_early(stopped) or time.monotonic() - begin > SETTLING:
+                return task.exit_code(stopped)
+            say(f"task {task.id} was not allowed what its role may: a new policy takes its time, it is started again")
+            time.sleep(INTERVAL)
 
 
 def run_or_fail(inputs: Mapping[str, Any]) -> None:
@@ -153,11 +160,21 @@ class _Task:
                 )
             time.sleep(INTERVAL)
 
-    def exit_code(self, stopped: TaskTypeDef) -> int:
-        """Raises OperationError where the container has none: it never ran, or was taken away."""
+    def may_be_early(self, stopped: TaskTypeDef) -> bool:
+        """Whether nothing has run, for want of a right that the role may have in a moment."""
+        containers, reason = self._end(stopped)
+        ran = any("exitCode" in found for found in containers)
+        return not ran and any(word in reason for word in DENIED)
+
+    def _end(self, stopped: TaskTypeDef) -> tuple[list[ContainerTypeDef], str]:
+        """Airflow's container, if AWS names it, and all that AWS says of why it has stopped."""
         containers = [found for found in stopped.get("containers", []) if found.get("name") == self.one_off.container]
         reasons = [stopped.get("stoppedReason", "")] + [found.get("reason", "") for found in containers]
-        reason = ". ".join(one.rstrip(".") for one in reasons if one)
+        return containers, ". ".join(one.rstrip(".") for one in reasons if one)
+
+    def exit_code(self, stopped: TaskTypeDef) -> int:
+        """Raises OperationError where the container has none: it never ran, or was taken away."""
+        containers, reason = self._end(stopped)
         if not containers or "exitCode" not in containers[0]:
             known = f"{stopped.get('stopCode', '')} {reason}"
             raise OperationError(

@@ -220,6 +220,34 @@ def test_the_exit_code_is_the_containers(ecs: Ecs, code: int) -> None:
     assert run(ecs.one_off(), silent) == code
 
 
+EARLY = (
+    "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed:"
+    " AccessDeniedException: User is not authorized to perform: secretsmanager:GetSecretValue"
+)
+
+
+def test_a_policy_that_is_seconds_old_is_waited_for(ecs: Ecs) -> None:
+    """Rule: a task that was refused what its role may, and has run nothing, is started again; and it is said."""
+    ecs.states = [ended(None, EARLY), ended(0)]
+    said: list[str] = []
+    assert run(ecs.one_off(), said.append) == 0
+    assert len(ecs.requests) == 2
+    assert any("it is started again" in line for line in said)
+
+
+def test_a_policy_that_lacks_a_right_is_no_matter_of_time(ecs: Ecs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: after two minutes the refusal is the error; a command that has run is never run twice for one."""
+    monkeypatch.setattr(run_task, "SETTLING", -1)
+    ecs.states = [ended(None, EARLY)]
+    with pytest.raises(OperationError, match="AccessDeniedException"):
+        run(ecs.one_off(), silent)
+    assert len(ecs.requests) == 1
+    monkeypatch.setattr(run_task, "SETTLING", 120)
+    ecs.states = [ended(1, "AccessDenied, said the command")]
+    assert run(ecs.one_off(), silent) == 1
+    assert len(ecs.requests) == 2
+
+
 def test_run_or_fail_fails_with_the_end_of_the_log(ecs: Ecs, capsys: pytest.CaptureFixture[str]) -> None:
     """Rule: a migration that ends with another code than 0 fails with its last lines; every line is printed."""
     ecs.states = [RUNNING, ended(1)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from threading import Lock
 from types import MappingProxyType
@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 import jmespath
 from botocore.exceptions import ClientError
+
+from aws.constraints import violations
 
 Properties = dict[str, Any]
 MARKS = ("__defaults",)
@@ -42,6 +44,8 @@ class Aws:
 
     def __init__(self, region: str) -> None:
         self.region = region
+        self.calls: list[tuple[str, str, dict[str, Any]]] = []
+        """Service, operation and parameters of all calls so far."""
         self._clients: dict[str, Any] = {}
         self._making = Lock()  # the engine asks for many resources at a time, and a session is for one thread
 
@@ -59,7 +63,16 @@ class Aws:
             return self._clients[service]
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> Any:
+        """The answer. Raises RefusedError where a value is none that botocore's description of the call allows."""
+        shape = self.shape(service, operation)
+        broken = [text for name in parameters for text in self._violations(shape, name, parameters[name])]
+        if broken:
+            raise RefusedError(f"{service}.{operation}: {'; '.join(broken)}")
+        self.calls.append((service, operation, parameters))
         return getattr(self.client(service), operation)(**parameters)
+
+    def _violations(self, shape: Any, name: str, value: Any) -> Iterator[str]:
+        return violations(shape.members[name], value, name) if shape and name in shape.members else iter(())
 
     def shape(self, service: str, operation: str) -> Any:
         """Of the input of an operation, given in snake case."""
