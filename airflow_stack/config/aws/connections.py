@@ -8,13 +8,14 @@ several threads holds as many as its pool allows.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from airflow_stack.config.airflow import AirflowConfig
 from airflow_stack.config.aws.data import RdsDatabase
+from airflow_stack.config.aws.target import AwsTarget
 from airflow_stack.config.aws.types import RDS_MEMORY
-
-if TYPE_CHECKING:
-    from airflow_stack.config.stack import StackConfig
+from airflow_stack.config.data import DatabaseConfig
+from airflow_stack.config.services import WebserverConfig
 
 # A task that runs: Celery's process keeps one for the task's result, the supervisor has one for its heartbeat, and the
 # process with the user's code one. Threads of the user's code are their own matter.
@@ -52,11 +53,26 @@ class Pool:
         return None if self.size == 0 or self.overflow < 0 else self.size + self.overflow
 
 
+class Counted(Protocol):
+    """What of a stack's config counts here."""
+
+    @property
+    def airflow(self) -> AirflowConfig: ...
+    @property
+    def webserver(self) -> WebserverConfig: ...
+    @property
+    def database(self) -> DatabaseConfig: ...
+    @property
+    def aws(self) -> AwsTarget: ...
+    @property
+    def task_slots(self) -> int: ...
+
+
 # Airflow's own first. The triggerer's three threads need the last.
 POOLS = (Pool(5, 10), Pool(5, 5), Pool(3, 2), Pool(2, 1))
 
 
-def pool(config: StackConfig) -> Pool:
+def pool(config: Counted) -> Pool:
     """The largest pool with which the stack fits its database, or the smallest one; the user's own where one is set."""
     own = config.airflow.options.get("database", {})
     if own.keys() & {"sql_alchemy_pool_size", "sql_alchemy_max_overflow"}:
@@ -70,7 +86,7 @@ def pool(config: StackConfig) -> Pool:
     return next((one for one in POOLS if connections(config, one) <= allowed), POOLS[-1])
 
 
-def connections(config: StackConfig, each: Pool) -> int:
+def connections(config: Counted, each: Pool) -> int:
     """Connections that the stack opens at most, all workers there and all busy, with this pool in each process.
 
     Not counted: what idle workers hold that a deployment is replacing. A pool without a limit counts as Airflow's own.
