@@ -105,17 +105,18 @@ def runs_tasks(config: StackConfig, spec: RoleSpec) -> bool:
 
 def _role(config: StackConfig, spec: RoleSpec) -> Role:
     arguments = [(name, ",".join(values)) for name, key in spec.arguments.items() if (values := config.at(key))]
-    variables = role_environment(config, spec)
+    made = recipes(config)
+    secrets = tuple(name for name in spec.secrets if name in made)
+    variables = role_environment(config, spec, secrets)
     stop_timeout = config.at(spec.stop_timeout) if spec.stop_timeout else 30
     if spec.stop_timeout:
         # Celery's warm shutdown: dumb-init signals the parent alone, which lets its children finish their tasks.
         variables |= {"AIRFLOW_STACK_STOP_TIMEOUT": str(stop_timeout), "DUMB_INIT_SETSID": "0"}
-    files = recipes(config)
     return Role(
         spec,
         spec.name,
         (*spec.command, *(word for argument in arguments for word in argument)),
-        tuple(name for name in spec.secrets if name in files),
+        secrets,
         Probe(("CMD", f"{RUNTIME}/probe", spec.name)) if spec.probed else None,
         count=config.at(spec.count) if spec.count else 1,
         environment=variables,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from airflow_stack.airflow.secrets import DIRECTORY
 from airflow_stack.config import StackConfig
@@ -44,11 +45,14 @@ def _base(key: str) -> str:
     return re.sub(r"_(cmd|secret)$", "", key)
 
 
-def role_environment(config: StackConfig, spec: RoleSpec) -> dict[str, str]:
-    """What one role alone reads: a change of it touches no other container, and no other one needs its secret."""
+def role_environment(config: StackConfig, spec: RoleSpec, files: Iterable[str]) -> dict[str, str]:
+    """What one role alone reads: a change of it touches no other container. ``files`` are the secrets that it has."""
     options: Options = {option: config.at(key) for option, key in spec.options.items()}
-    for (section, key), secret in spec.secret_options.items():
-        options[section, f"{key}_cmd"] = _read(secret)
+    readable = config.airflow.release.secret_options
+    for secret in files:
+        if secret in readable:
+            section, key = readable[secret]
+            options[section, f"{key}_cmd"] = f"cat {DIRECTORY}/{secret}"
     for (section, key), value in spec.defaults.items():
         if key not in config.airflow.options.get(section, {}):
             options[section, key] = config.at(value)
@@ -109,24 +113,19 @@ def _essential(config: StackConfig) -> Options:
         ("core", "load_examples"): config.airflow.load_examples,
         # It asks the user's handler first: one that raises would end the scheduler, as Airflow's own does.
         ("metrics", "stat_name_handler"): "airflow_stack_runtime.metric_names.handle",
-        ("database", "sql_alchemy_conn_cmd"): _read("sql_alchemy_conn"),
         ("scheduler", "enable_health_check"): True,
     }
-    for secret, (section, key) in config.airflow.release.keys.items():
-        options[section, f"{key}_cmd"] = _read(secret)
     if config.celery:
         options |= {
-            **_broker(config),
             # The image's module: the provider's settings, and what keeps tasks alive through restarts.
             ("celery", "celery_config_options"): "airflow_stack_runtime.celery_config.CONFIG",
-            ("celery", "result_backend_cmd"): _read("celery_result_backend"),
             ("celery_broker_transport_options", "visibility_timeout"): config.broker.visibility_timeout,
         }
+    if config.celery and config.broker.kind == "sqs":
+        # It is reached by the role of the task: its URL holds no secret.
+        options["celery", "broker_url"] = "sqs://"
     if config.secrets_backend is not None:
-        options |= {
-            ("secrets", "backend"): config.secrets_backend.class_name,
-            ("secrets", "backend_kwargs_cmd"): _read("secrets_backend_kwargs"),
-        }
+        options["secrets", "backend"] = config.secrets_backend.class_name
     return options
 
 
@@ -147,17 +146,6 @@ def _of_the_image(config: StackConfig) -> dict[str, str]:
         if handler := config.airflow.options.get(section, {}).get("stat_name_handler"):
             variables["AIRFLOW_STACK_STAT_NAME_HANDLER"] = str(handler)
     return variables
-
-
-def _broker(config: StackConfig) -> Options:
-    """SQS is reached by the role of the task: its URL holds no secret."""
-    if config.broker.kind == "sqs":
-        return {("celery", "broker_url"): "sqs://"}
-    return {("celery", "broker_url_cmd"): _read("broker_url")}
-
-
-def _read(secret: str) -> str:
-    return f"cat {DIRECTORY}/{secret}"
 
 
 def _name(section: str, key: str) -> str:

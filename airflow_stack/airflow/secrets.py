@@ -46,7 +46,7 @@ class GeneratedSecret:
 
 def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
     """The secrets that this deployment needs and that can be generated."""
-    keys = [key for key in config.airflow.release.keys if key != FERNET]
+    keys = [key for key in config.airflow.release.generated if key != FERNET]
     if config.creates_admin:
         keys.append("admin_password")
     if config.database.kind == "container":

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from airflow_stack.releases.model import Option, Release, RoleSpec, Share
 
-KEYS: dict[str, Option] = {
-    "fernet_key": ("core", "fernet_key"),
-    "internal_api_secret_key": ("core", "internal_api_secret_key"),
-    "webserver_secret_key": ("webserver", "secret_key"),
-}
+GENERATED = ("fernet_key", "internal_api_secret_key", "webserver_secret_key")
 
 # What Airflow's configuration refers to: whoever reads one option needs the files of all.
-SECRETS = tuple(sorted((*KEYS, "broker_url", "celery_result_backend", "secrets_backend_kwargs", "sql_alchemy_conn")))
+CONFIGURED: dict[str, Option] = {
+    "broker_url": ("celery", "broker_url"),
+    "celery_result_backend": ("celery", "result_backend"),
+    "fernet_key": ("core", "fernet_key"),
+    "internal_api_secret_key": ("core", "internal_api_secret_key"),
+    "secrets_backend_kwargs": ("secrets", "backend_kwargs"),
+    "sql_alchemy_conn": ("database", "sql_alchemy_conn"),
+    "webserver_secret_key": ("webserver", "secret_key"),
+}
+SECRETS = tuple(CONFIGURED)
 
 INIT = RoleSpec(
     "init",
@@ -105,7 +110,6 @@ FLOWER = RoleSpec(
     when="flower.enabled",
     secrets=(*SECRETS, "flower_basic_auth"),
     options={("celery", "flower_url_prefix"): "flower.url_prefix"},
-    secret_options={("celery", "flower_basic_auth"): "flower_basic_auth"},
     serves="monitor",
     port=5555,
     published="flower.port",
@@ -155,7 +159,8 @@ def release(version: str, *, python: str) -> Release:
         upstream_image=f"apache/airflow:slim-{version}-python{python}",
         init=INIT,
         roles=(WEBSERVER, SCHEDULER, TRIGGERER, WORKER, FLOWER),
-        keys=KEYS,
+        generated=GENERATED,
+        secret_options=CONFIGURED | {"flower_basic_auth": ("celery", "flower_basic_auth")},
         belongs=BELONGS,
         sensitive=SENSITIVE,
     )

@@ -43,7 +43,7 @@ class RoleSpec:
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Arguments of the command by config key of their value, a list; left out where that is empty."""
     secrets: tuple[str, ...] = ()
-    """Names of the secret files that it reads, of those that a deployment has."""
+    """Names of the secret files that it reads, of those that a deployment has; their options are the release's."""
     probed: bool = True
     """The image has a probe of its name."""
     one_shot: bool = False
@@ -53,8 +53,6 @@ class RoleSpec:
     """Options that it alone reads, with the config key of their value; ``airflow.options`` may not set them."""
     defaults: Mapping[Option, str] = field(default_factory=dict)
     """The same, but ``airflow.options`` may set them."""
-    secret_options: Mapping[Option, str] = field(default_factory=dict)
-    """Options that it alone reads, with the name of the secret file that holds the value."""
 
     serves: Literal["ui", "monitor"] | None = None
     """What a browser finds at ``port``: Airflow's UI and API, or the monitor of Celery."""
@@ -112,11 +110,13 @@ class Release:
     """Folders, migration, first user: runs before all others. It alone migrates."""
     roles: tuple[RoleSpec, ...]
     """Long-running roles, in the order in which a person would list them."""
-    keys: Mapping[str, Option]
-    """Secrets that are generated for Airflow itself, with the option that reads them."""
+    generated: tuple[str, ...]
+    """Secrets that are generated for Airflow itself."""
+    secret_options: Mapping[str, Option]
+    """By secret file, the option whose value it holds: whoever reads the file has the option."""
     belongs: Mapping[Option, str]
-    """Options that the stack can't run with another value of, beside those of ``keys`` and of the roles: what to set
-    instead."""
+    """Options that the stack can't run with another value of, beside those of ``generated`` and of the roles: what to
+    set instead."""
     sensitive: frozenset[Option]
     """Options that Airflow and the providers of the image call sensitive, beside those that belong to the stack."""
 
@@ -132,6 +132,6 @@ class Release:
     @property
     def essential(self) -> dict[Option, str]:
         """Every option that ``airflow.options`` may not set, and where it is set instead."""
-        keys = {option: f"set the secret {secret}" for secret, option in self.keys.items()}
+        keys = {self.secret_options[secret]: f"set the secret {secret}" for secret in self.generated}
         own = {option: f"set {key}" for role in self.roles for option, key in role.options.items()}
         return keys | own | dict(self.belongs)

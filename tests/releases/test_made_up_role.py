@@ -65,10 +65,17 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_described() -> None:
     """Rule: command, secrets, environment and probe follow from the entry."""
-    role = describe(StackConfig()).one(name=NAME)
+    deployment = describe(StackConfig())
+    role = deployment.one(name=NAME)
     assert role.command == ("airflow", "dag-counter")
     assert role.secrets == ("sql_alchemy_conn", "fernet_key")
-    assert role.environment == {"AIRFLOW__CORE__PARALLELISM": "8"}
+    assert role.environment == {
+        "AIRFLOW__CORE__FERNET_KEY_CMD": "cat /run/secrets/fernet_key",
+        "AIRFLOW__CORE__PARALLELISM": "8",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": "cat /run/secrets/sql_alchemy_conn",
+    }
+    # An option whose file it does not have would end it.
+    assert not any("/run/secrets" in value for value in deployment.environment.values())
     assert role.probe is not None
     assert role.probe.test[-1] == NAME
 

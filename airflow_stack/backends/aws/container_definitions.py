@@ -77,11 +77,12 @@ def container_definitions(config: StackConfig, deployment: Deployment, role_name
         airflow["healthCheck"] = _health_check(role.probe)
     containers = [airflow]
     if role.spec.schedules:
+        airflows = shared | role.environment
         containers.append(
             _container(
                 {
                     "image": facts.image,
-                    "environment": _environment(publisher_environment(config, shared, facts.cluster)),
+                    "environment": _environment(publisher_environment(config, airflows, facts.cluster)),
                     "secrets": _secrets(PUBLISHER_SECRETS, facts),
                     "logConfiguration": _log(config, role_name, "metrics", facts),
                     "user": USER,
