@@ -33,9 +33,10 @@ def environment(config: StackConfig) -> dict[str, str]:
     }
     # By whichever way the user sets an option: Airflow would take a command of ours before a name in the backend.
     theirs = {(section, _base(key)) for section, key in user}
-    defaults = {(section, key): value for (section, key), value in _defaults(config).items()
+    release = config.airflow.release
+    defaults = {(section, key): value for (section, key), value in release.named(_defaults(config)).items()
                 if (section, _base(key)) not in theirs}  # fmt: skip
-    merged = {**defaults, **user, **_essential(config)}
+    merged = {**defaults, **user, **release.named(_essential(config))}
     variables = {_name(section, key): _text(value) for (section, key), value in merged.items()} | _of_the_image(config)
     return dict(sorted(variables.items()))
 

@@ -166,7 +166,8 @@ class StackConfig(Section):
     def _options_of_the_stack(self) -> StackConfig:
         """On AWS the stack sets more of Airflow's options itself than elsewhere."""
         if self.on_aws:
-            found = refused(self.airflow.options, sqs=self.broker.kind == "sqs", statsd=self.aws.metrics.statsd)
+            sqs, statsd = self.broker.kind == "sqs", self.aws.metrics.statsd
+            found = refused(self.airflow.options, self.airflow.release, sqs=sqs, statsd=statsd)
             if found:
                 key = f"airflow.options.{found[0]}"
                 raise RuleError(key, f"belongs to the stack on AWS; {found[1]}", remove=key)

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
+
+Value = TypeVar("Value")
 
 Option = tuple[str, str]
 """An Airflow option: its section and its key."""
@@ -119,10 +121,17 @@ class Release:
     set instead."""
     sensitive: frozenset[Option]
     """Options that Airflow and the providers of the image call sensitive, beside those that belong to the stack."""
+    renamed: Mapping[Option, Option | None] = field(default_factory=dict)
+    """By the name that the stack's own options have in 2.10, the one that they have here; None for one that is gone."""
 
     def role(self, name: str) -> RoleSpec | None:
         """The role of this name."""
         return next((role for role in (self.init, *self.roles) if role.name == name), None)
+
+    def named(self, options: Mapping[Option, Value]) -> dict[Option, Value]:
+        """Options of the stack's own by the names that they have in this release, without those that it has not."""
+        names = {option: self.renamed.get(option, option) for option in options}
+        return {name: options[option] for option, name in names.items() if name is not None}
 
     @property
     def lock(self) -> str:

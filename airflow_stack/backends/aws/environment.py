@@ -93,8 +93,9 @@ def roles(deployment: Deployment) -> dict[str, Role]:
 
 def environment(config: StackConfig, facts: Facts) -> dict[str, str]:
     """Variables of all roles beside ``Deployment.environment``, whose values they replace; sorted by name."""
-    options = _essential(config, facts)
-    for (section, key), value in _defaults(config).items():
+    release = config.airflow.release
+    options = release.named(_essential(config, facts))
+    for (section, key), value in release.named(_defaults(config)).items():
         if not _is_set(config, section, key):
             options[section, key] = value
     variables = {f"AIRFLOW__{section.upper()}__{key.upper()}": str(value) for (section, key), value in options.items()}

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_stack.releases import Release
+
 _ADDRESS = "it is the load balancer's, which target.load_balancer names"
 _BUCKET = "task logs go to the stack's bucket; target.logs says how long they are kept"
 _CACHE = "set target.secrets_lookup.cache_seconds"
@@ -66,9 +68,11 @@ STATSD: dict[tuple[str, str], str] = {
 } | {("scheduler", f"statsd_{key}"): _METRICS for key in ("on", "host", "port", "prefix")}
 
 
-def refused(options: Mapping[str, Mapping[str, Any]], *, sqs: bool, statsd: bool) -> tuple[str, str] | None:
+def refused(
+    options: Mapping[str, Mapping[str, Any]], release: Release, *, sqs: bool, statsd: bool
+) -> tuple[str, str] | None:
     """The first of these options that belongs to the stack, as ``section.key``, and what to do instead."""
-    essential = ESSENTIAL | (SQS if sqs else {}) | (STATSD if statsd else {})
+    essential = release.named(ESSENTIAL | (SQS if sqs else {}) | (STATSD if statsd else {}))
     for section, values in options.items():
         for key in values:
             # A dot of a section is _ in the variable's name, and KEY_cmd and KEY_secret set KEY.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_stack.backends.aws.metrics import RATIO
 from airflow_stack.backends.aws.plan.alarms import Metric, of_service
-from airflow_stack.backends.aws.plan.services import Service, settings_of
+from airflow_stack.backends.aws.plan.services import Service
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.services import WorkersConfig
 
@@ -63,7 +63,7 @@ def _scaling(config: StackConfig, services: Sequence[Service]) -> Iterator[Scali
 
 
 def _tracking(config: StackConfig, service: Service) -> Tracking:
-    settings = settings_of(config, service.role)
+    settings = config.aws.service(service.role.spec)
     assert isinstance(settings, WorkersConfig)  # noqa: S101 - what follows the work has the workers' section
     role = service.role.name
     return Tracking(

@@ -9,7 +9,7 @@ from typing import Literal
 from airflow_stack.airflow import Deployment, Role
 from airflow_stack.backends.aws.environment import roles
 from airflow_stack.config import StackConfig
-from airflow_stack.config.aws.services import Capacity, Schedule, ServiceConfig, TaskSize, WorkersConfig
+from airflow_stack.config.aws.services import Capacity, Schedule, WorkersConfig
 
 Mix = Literal["on demand", "on demand and Spot", "Spot"]
 
@@ -136,22 +136,14 @@ def services(config: StackConfig, deployment: Deployment, made: tuple[Family, ..
 
 def _families(config: StackConfig, deployment: Deployment) -> Iterator[Family]:
     for role in roles(deployment).values():
-        section = role.name.replace("-", "_")
-        size = settings_of(config, role)
+        size = config.aws.size(role.spec)
         disk = size.ephemeral_storage if isinstance(size, WorkersConfig) else None
         name = f"{config.aws.name}-{role.name}"
-        yield Family(role, name, f"target.{section}", size.cpu, size.memory, disk)
-
-
-def settings_of(config: StackConfig, role: Role) -> TaskSize:
-    """What config says of a role, or the defaults of its kind where config has no section for it."""
-    found: TaskSize | None = getattr(config.aws, role.name.replace("-", "_"), None)
-    return found or (WorkersConfig() if role.spec.elastic else ServiceConfig())
+        yield Family(role, name, f"target.{role.spec.section}", size.cpu, size.memory, disk)
 
 
 def _service(config: StackConfig, family: Family) -> Service:
-    settings = settings_of(config, family.role)
+    settings = config.aws.service(family.role.spec)
     if isinstance(settings, WorkersConfig):
         return Service(family, settings.min, settings.max, settings.capacity, settings.schedule)
-    assert isinstance(settings, ServiceConfig)  # noqa: S101 - a role that runs for long has a service's section
     return Service(family, settings.count, settings.count, settings.capacity, settings.schedule)
