@@ -19,6 +19,7 @@ else:
 
 # What the image replaces of Airflow, by its name in images/airflow/runtime (patches/registry.py), which tests compare.
 PatchName = Literal[
+    "blocked_triggers",
     "dag_processes",
     "forks",
     "idle_sleep",

@@ -131,7 +131,8 @@ def test_work_alone(database: Database) -> None:
     database.sqlite.execute("INSERT INTO task_instance (state, start_date) VALUES ('running', 1)")
     found = facts.collect(work=True)
     assert sorted(found) == [
-        "cut_off", "killed", "passed_over", "refused", "running", "tasks", "time", "unserved", "without_pool"
+        "blocking", "cut_off", "killed", "passed_over", "refused", "running", "tasks", "time", "unserved",
+        "without_pool",
     ]  # fmt: skip
     assert found["tasks"]["running"]["count"] == 1
 
@@ -177,6 +178,8 @@ def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatc
             ('p', 'u', 'scheduled', 'default_pool'), ('p', 'v', 'success', 'gone');
         INSERT INTO log (dag_id, event, extra, dttm) VALUES ('late', 'airflow_stack_passed_over', 'TypeError: x', 100),
             ('now', 'airflow_stack_passed_over', 'TypeError: y', 990), ('other', 'success', NULL, 990);
+        INSERT INTO log (dag_id, task_id, event, extra, dttm) VALUES ('old', 't', 'airflow_stack_blocks', 'x', 100),
+            ('d', 't', 'airflow_stack_blocks', 'blocks all', 990);
     """)
     found = facts.collect(work=True)
     assert found["unserved"] == []  # without the variable there are no queues
@@ -187,6 +190,7 @@ def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatc
         ("waits", "gpu", 2),
     ]
     assert found["passed_over"] == [{"dag": "now", "what": "TypeError: y"}]
+    assert found["blocking"] == [{"dag": "d", "task": "t", "what": "blocks all"}]
     assert [one["file"] for one in found["refused"]] == ["/opt/airflow/dags/q.py", "/opt/airflow/dags/r.py"]
     assert found["without_pool"] == [{"dag": "p", "task": "t", "pool": "gone", "count": 1}]
     monkeypatch.setenv("AIRFLOW_STACK_OTHER_QUEUES", "gpu")

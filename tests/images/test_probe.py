@@ -72,6 +72,17 @@ def test_a_worker_over_sqs_is_known_by_its_sign(sign: Callable[[float], None]) -
         probe.probe_worker()
 
 
+def test_a_triggerer_whose_loop_is_blocked(sign: Callable[[float], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: its heartbeat goes on and it is unhealthy all the same; without the patch that gives signs it is not."""
+    monkeypatch.setattr(heartbeat, "seconds_since_heartbeat", lambda *_: 1.0)
+    probe.probe_triggerer()
+    sign(29)
+    probe.probe_triggerer()
+    sign(31)
+    with pytest.raises(probe.UnhealthyError, match="a trigger blocks all others, for 31 s"):
+        probe.probe_triggerer()
+
+
 def test_a_worker_over_redis_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As before."""
     asked: list[tuple[str, str]] = []

@@ -43,5 +43,7 @@ def troubles(facts: Mapping[str, Any]) -> Iterator[Trouble]:
             f"DAG {task['dag']}, task {task['task']}",
             f"waits for pool {task['pool']!r}, which does not exist; create it in the UI, under Admin, Pools",
         )
+    for trigger in facts.get("blocking", ()):
+        yield Trouble(f"DAG {trigger['dag']}, task {trigger['task']}", trigger["what"])
     for dag in facts.get("passed_over", ()):
         yield Trouble(f"DAG {dag['dag']}", f"the scheduler passed it over: {dag['what']}")

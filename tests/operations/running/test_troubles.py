@@ -30,11 +30,13 @@ def test_each_trouble_names_the_dag_or_the_file() -> None:
         ],
         "unserved": [{"dag": "d", "task": "t", "queue": "gpu", "count": 3}],
         "without_pool": [{"dag": "d", "task": "t", "pool": "gone", "count": 1}],
+        "blocking": [{"dag": "d", "task": "t", "what": "its trigger blocks all triggers"}],
         "passed_over": [{"dag": "d", "what": "RuntimeError: x"}],
     }
     lines = [str(one) for one in troubles(facts)]
     assert lines[:2] == ["q.py: DAG 'd' asks for much", "h.py: it never ends"]
-    for line, words in zip(lines[2:], ("worker.other_queues", "pool 'gone'", "RuntimeError: x"), strict=True):
+    expected = ("worker.other_queues", "pool 'gone'", "its trigger blocks", "RuntimeError: x")
+    for line, words in zip(lines[2:], expected, strict=True):
         assert line.startswith("DAG d")
         assert words in line
     assert list(troubles({})) == []

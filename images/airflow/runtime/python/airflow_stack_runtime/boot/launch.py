@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> None:
         webserver.main()
     if arguments[0] == "scheduler":
         loader.apply("scheduler")
+    if arguments[0] == "triggerer":
+        loader.apply("triggerer")
     from airflow.__main__ import main as airflow
 
     sys.argv = ["airflow", *arguments]

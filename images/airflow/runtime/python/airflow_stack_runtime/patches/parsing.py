@@ -21,6 +21,11 @@ from typing import Any
 
 ENDED = "ParsingEnded: "
 """What an import error begins with that is none of Python's."""
+NEVER = (
+    "parsing this file never ends: killed after core.dag_file_processor_timeout, {:g} s; where dags check finds"
+    " nothing, it is a callback of its DAGs, on_failure_callback or sla_miss_callback"
+)
+"""Callbacks of DAGs run in the process that parses their file. Seconds."""
 REFUSED = "AirflowClusterPolicyViolation: "
 DEATH_OF_PARENT = 1
 """``PR_SET_PDEATHSIG`` of prctl(2)."""
@@ -79,7 +84,7 @@ def told_of_timeouts(kill: Callable[..., None]) -> Callable[..., None]:
         kill(self)
         for path in before - set(self._processors):
             seconds = self._processor_timeout.total_seconds()
-            record(path, f"parsing this file never ends: killed after core.dag_file_processor_timeout, {seconds:g} s")
+            record(path, NEVER.format(seconds))
 
     return call
 

@@ -21,6 +21,7 @@ PROCESS = "airflow.dag_processing.processor:DagFileProcessorProcess"
 PROCESSOR = "airflow.dag_processing.processor:DagFileProcessor"
 OTEL = "airflow.metrics.otel_logger:SafeOtelLogger"
 RUNNER = "airflow.task.task_runner.standard_task_runner:StandardTaskRunner"
+TRIGGERS = "airflow.jobs.triggerer_job_runner:TriggerRunner"
 SQS = "kombu.transport.SQS:Channel"
 
 
@@ -31,8 +32,8 @@ class Patch:
     name: str
     """Of its module here, and of its key below ``airflow-stack:airflow.patches``."""
     where: str
-    """The process that applies it: ``scheduler``, ``worker``, ``role`` (each one that waits for the database),
-    ``process`` (each one of Airflow) or ``dags-test``."""
+    """The process that applies it: ``scheduler``, ``triggerer``, ``worker``, ``role`` (each one that waits for the
+    database), ``process`` (each one of Airflow) or ``dags-test``."""
     without: str
     """What happens where it is left out."""
     threads: tuple[str, ...]
@@ -143,6 +144,14 @@ PATCHES = (
         (f"{ISSUES}/61521",),
         replaces=(f"{PROCESS}._run_file_processor",),
         reads=(f"{PROCESS}.start",),
+    ),
+    Patch(
+        "blocked_triggers",
+        "triggerer",
+        "A trigger that blocks stops all others, while the triggerer looks well and nobody says which one it is.",
+        (f"{ISSUES}/35806", f"{PULLS}/66412"),
+        replaces=(f"{TRIGGERS}.block_watchdog",),
+        reads=(f"{TRIGGERS}.arun", f"{TRIGGERS}.create_triggers"),
     ),
     Patch(
         "task_engine",

@@ -1,4 +1,4 @@
-"""A worker's sign of life where it cannot be asked through its broker: its event loop writes the time into a file."""
+"""The sign of life of a worker that can't be asked through its broker, or of a triggerer: its loop writes a file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LIMIT = 30.0
 """Age in seconds from which on a sign is none."""
 
 # Nobody else is in this container.
-PATH = Path("/tmp/airflow-stack-worker-alive")  # noqa: S108
+PATH = Path("/tmp/airflow-stack-alive")  # noqa: S108
 
 
 def beat(path: Path = PATH) -> None:

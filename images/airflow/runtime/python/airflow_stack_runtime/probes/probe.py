@@ -72,6 +72,12 @@ def probe_triggerer() -> None:
         raise UnhealthyError("no triggerer of this host has registered")
     if age > limit:
         raise UnhealthyError(f"the triggerer's last heartbeat is {age:.0f} s old, {limit:.0f} s are allowed")
+    from airflow_stack_runtime.probes import alive
+
+    # Of the loop that all triggers share: heartbeats come from another thread. None where the patch is left out.
+    blocked = alive.age()
+    if blocked is not None and blocked > limit:
+        raise UnhealthyError(f"a trigger blocks all others, for {blocked:.0f} s by now: `doctor` names it")
 
 
 def probe_worker() -> None:

@@ -31,6 +31,8 @@ TOLD = 20
 HOUR = 3600.0
 PASSED_OVER = "airflow_stack_passed_over"
 """``one_dag.EVENT``: that module is Airflow's."""
+BLOCKS = "airflow_stack_blocks"
+"""``blocked_triggers.EVENT``: likewise."""
 RECENTLY = 300.0
 TEXT = 500
 """Characters of an error."""
@@ -159,6 +161,15 @@ def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, 
             "SELECT dag_id, max(extra) FROM log"  # noqa: S608
             f" WHERE event = %s AND {age('dttm')} < %s GROUP BY 1 ORDER BY 1",
             (PASSED_OVER, RECENTLY),
+        )
+    ][:TOLD]
+    facts["blocking"] = [
+        {"dag": dag, "task": task, "what": what}
+        for dag, task, what in rows(
+            connection,
+            "SELECT dag_id, task_id, max(extra) FROM log"  # noqa: S608
+            f" WHERE event = %s AND {age('dttm')} < %s GROUP BY 1, 2 ORDER BY 1, 2",
+            (BLOCKS, RECENTLY),
         )
     ][:TOLD]
     facts["refused"] = [
