@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import socket
 import threading
 from collections.abc import Iterator
@@ -42,9 +43,35 @@ FILES = {
     + "".join(ONE.format(dag=d, task=t, queue="default", number=n) for n, (d, t) in enumerate(RUN[1:])),
     "mutated.py": HEAD + ONE.format(dag="mutated", task="work", queue="default", number=1),
     "listened.py": HEAD + ONE.format(dag="listened", task="work", queue="default", number=1),
+    "pooled.py": HEAD
+    + ONE.format(dag="pooled", task="work", queue="default", number=1).replace("queue='default'", "pool='gone'"),
     "exits.py": "# airflow DAG\nimport os\nos._exit(3)\n",
     "signals.py": "# airflow DAG\nimport os, signal\nos.killpg(0, signal.SIGKILL)\n",
 }
+BLOCKS = """
+import asyncio, time
+import pendulum
+from airflow.models import DAG, BaseOperator
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+class Waits(BaseTrigger):
+    def serialize(self):
+        return "blocks.Waits", {}
+
+    async def run(self):
+        time.sleep(1200)
+        yield TriggerEvent("done")
+
+class Defers(BaseOperator):
+    def execute(self, context):
+        self.defer(trigger=Waits(), method_name="after")
+
+    def after(self, context, event=None):
+        return event
+
+with DAG("blocks", schedule=None, start_date=pendulum.datetime(2024, 1, 1), is_paused_upon_creation=False):
+    Defers(task_id="waits")
+"""
 SETTINGS = """
 def task_instance_mutation_hook(ti):
     if ti.dag_id == "mutated":
@@ -122,12 +149,22 @@ def crowded(
     stack.cli("down", "-s", stack.name)
 
 
-def run(stack: Stack, dag: str, number: int = 1) -> str:
-    """State in which a run of the DAG ends, which the scheduler has to know first."""
+def begin(stack: Stack, dag: str, number: int = 1) -> None:
+    """Trigger a run of the DAG, which the scheduler has to know first."""
     query = "select count(*) from serialized_dag where dag_id = :'dag'"
     poll(f"{dag[:20]} is known", lambda: stack.sql(query, dag=dag) == [["1"]], WITHIN)
     script = f"from airflow.api.common.trigger_dag import trigger_dag; trigger_dag({dag!r}, run_id='r{number}')"
     docker("exec", stack.container("scheduler"), "python3", "-c", script, timeout=WITHIN)
+
+
+def run(stack: Stack, dag: str, number: int = 1) -> str:
+    """State in which a run of the DAG ends."""
+    begin(stack, dag, number)
+    return end(stack, dag, number)
+
+
+def end(stack: Stack, dag: str, number: int = 1) -> str:
+    """State in which a run that has begun ends."""
     states = "select state from dag_run where dag_id = :'dag' and run_id = :'run' and state in ('success', 'failed')"
     return poll(f"{dag[:20]} ends", lambda: stack.sql(states, dag=dag, run=f"r{number}"), WITHIN)[0][0]
 
@@ -179,3 +216,38 @@ def test_what_raises_in_the_scheduler_is_passed_over_and_named(crowded: Stack) -
     poll("all are named", told, 120, interval=3)
     assert Path(crowded.program, "dags", "exits.py").exists()
     assert run(crowded, "good", 2) == "success"
+
+
+def follow(stack: Stack, where: str) -> str:
+    """Wait until `doctor` names it, and run the command that it advises; what it has seen."""
+
+    def told() -> dict[str, str]:
+        text = stack.cli("doctor", "-s", stack.name, "--json").output
+        groups = json.loads(text[text.index("{\n") :])["groups"]
+        found = [one for group in groups for one in group["findings"] if one["seen"].startswith(where)]
+        return found[0] if found else {}
+
+    finding = poll(f"{where} is named", told, WITHIN, interval=5)
+    program, *arguments = shlex.split(finding["mend"])
+    assert program == "airflow-stack"
+    stack.cli(*arguments).check()
+    return finding["seen"]
+
+
+def test_a_pool_that_is_missing_is_made_by_the_advice(crowded: Stack) -> None:
+    """Rule: the task waits, the others go on, and with the command that `doctor` gives it runs."""
+    begin(crowded, "pooled")
+    assert "pool 'gone'" in follow(crowded, "DAG pooled, task work")
+    assert end(crowded, "pooled") == "success"
+
+
+def test_a_trigger_that_blocks_is_named_and_well_by_the_advice(crowded: Stack) -> None:
+    """Rule: the triggerer is unhealthy though its heartbeat goes on; changed and restarted as said, the run ends."""
+    file = crowded.program / "dags" / "blocks.py"
+    file.write_text(BLOCKS)
+    begin(crowded, "blocks")
+    poll("the triggerer is unhealthy", lambda: "triggerer" in crowded.unhealthy(), WITHIN)
+    file.write_text(BLOCKS.replace("time.sleep(1200)", "await asyncio.sleep(1)"))
+    assert "asyncio.sleep instead of time.sleep" in follow(crowded, "DAG blocks, task waits")
+    assert end(crowded, "blocks") == "success"
+    poll("the triggerer is healthy", lambda: "triggerer" not in crowded.unhealthy(), WITHIN)

@@ -43,7 +43,9 @@ def judge(facts: Facts, config: StackConfig, stack: str, asked: float, answered:
         yield from _cut_off(facts, config, stack)
     for trouble in troubles(facts):
         cost = "it does not run; the other DAGs go on"
-        yield warning("DAG that can't run", str(trouble), cost, f"airflow-stack dags check -s {stack}")
+        yield warning(
+            "DAG that can't run", str(trouble), cost, f"airflow-stack {trouble.command.replace('{stack}', stack)}"
+        )
     if "import_errors" in facts:
         yield from _dags(facts, stack)
 

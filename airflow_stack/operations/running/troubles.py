@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from shlex import quote
 from typing import Any
 
+SLOTS = 16
+"""Of a pool that is created: as many tasks as Airflow lets a DAG run at once."""
 KINDS = ("AirflowClusterPolicyViolation: ", "ParsingEnded: ")
 """What stands before the words of an import error: of a cluster policy, of a file that hangs or ends its process."""
 
@@ -18,6 +21,8 @@ class Trouble:
     where: str
     """The file, or the DAG and its task."""
     what: str
+    command: str = "dags check -s {stack}"
+    """Of ours, that helps or says more."""
 
     def __str__(self) -> str:
         """One line."""
@@ -42,8 +47,9 @@ def troubles(facts: Mapping[str, Any]) -> Iterator[Trouble]:
         yield Trouble(
             f"DAG {task['dag']}, task {task['task']}",
             f"waits for pool {task['pool']!r}, which does not exist; create it in the UI, under Admin, Pools",
+            f"airflow -s {{stack}} pools set {quote(task['pool'])} {SLOTS} ''",
         )
     for trigger in facts.get("blocking", ()):
-        yield Trouble(f"DAG {trigger['dag']}, task {trigger['task']}", trigger["what"])
+        yield Trouble(f"DAG {trigger['dag']}, task {trigger['task']}", trigger["what"], "restart -s {stack} triggerer")
     for dag in facts.get("passed_over", ()):
         yield Trouble(f"DAG {dag['dag']}", f"the scheduler passed it over: {dag['what']}")

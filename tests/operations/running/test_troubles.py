@@ -40,6 +40,10 @@ def test_each_trouble_names_the_dag_or_the_file() -> None:
         assert line.startswith("DAG d")
         assert words in line
     assert list(troubles({})) == []
+    assert [one.command for one in troubles(facts)] == [
+        *["dags check -s {stack}"] * 3, "airflow -s {stack} pools set gone 16 ''", "restart -s {stack} triggerer",
+        "dags check -s {stack}",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("count", "number"), [(1, "it is sent"), (2, "2 of its instances are sent")])

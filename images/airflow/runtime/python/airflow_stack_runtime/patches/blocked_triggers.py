@@ -23,7 +23,10 @@ BLOCKED = 10.0
 """Seconds without a sign of the event loop from which on a trigger is named."""
 AGAIN = 60.0
 """Seconds until it is named again."""
-ADVICE = "in `async def run`, await: asyncio.sleep instead of time.sleep, an async client, or asyncio.to_thread"
+ADVICE = (
+    "in `async def run`, await: asyncio.sleep instead of time.sleep, an async client, or asyncio.to_thread;"
+    " then restart the triggerer"
+)
 
 log = logging.getLogger(__name__)
 
