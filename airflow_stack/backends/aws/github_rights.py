@@ -96,7 +96,7 @@ class PartsRights:
         zone = self._target.load_balancer.hosted_zone_id
         if zone is None:
             return []
-        change = "DeleteCertificate DescribeCertificate GetCertificate ListTagsForCertificate"
+        change = "DeleteCertificate DescribeCertificate GetCertificate ListTagsForCertificate RemoveTagsFromCertificate"
         certificates = self._arn("acm", "certificate/*")
         return [
             statement("Certificate", ["acm:RequestCertificate"], ["*"], self._made),
@@ -267,7 +267,7 @@ class PartsRights:
         )
         table = (
             "CreateDatabase CreateTable DeleteDatabase DeleteTable GetDatabase GetTable GetTags UpdateDatabase"
-            " UpdateTable GetPartitionIndexes"
+            " UpdateTable GetPartitionIndexes TagResource UntagResource"
         )
         group = (
             "CreateWorkGroup DeleteWorkGroup GetWorkGroup ListTagsForResource TagResource UntagResource UpdateWorkGroup"
