@@ -22,6 +22,7 @@ from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.cli.operate import _counts, _roles
 from airflow_stack.config import StackConfig
+from airflow_stack.config.aws.connections import Pool, connections
 from airflow_stack.cost.estimate import estimate
 from airflow_stack.operations.diff import diff
 from airflow_stack.operations.doctor.roles import judge
@@ -49,6 +50,8 @@ MADE_UP = RoleSpec(
     job="DagCounterJob",
 )
 NAME = MADE_UP.name
+# Its connections are more than the default class of the database has left.
+ROOM = {"database": {"kind": "rds", "instance_class": "db.t4g.small"}}
 
 
 def add(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,8 +164,8 @@ def test_a_shell_completes_it() -> None:
     assert _counts("dag-") == [f"{NAME}="]
 
 
-def on_aws(raw: dict[str, Any] | None = None) -> StackConfig:
-    config, _ = parsed(raw or {})
+def on_aws() -> StackConfig:
+    config, _ = parsed(ROOM)
     return config
 
 
@@ -171,7 +174,7 @@ def deployed() -> Iterator[Recorded]:
     """The whole stack on AWS, with the role."""
     with pytest.MonkeyPatch.context() as monkeypatch:
         add(monkeypatch)
-        yield deploy({})
+        yield deploy(ROOM)
 
 
 def test_it_is_a_service_on_aws(deployed: Recorded) -> None:
@@ -236,7 +239,7 @@ def test_it_is_compared_with_aws(tmp_path: Path) -> None:
     """Rule: it is a role of both targets."""
     (tmp_path / "images").symlink_to(PROGRAM / "images")
     stack(tmp_path, "local", {})
-    stack(tmp_path, "prod", PROD)
+    stack(tmp_path, "prod", PROD | {"airflow-stack:database": ROOM["database"]})
     found = diff(tmp_path, "local", "prod")
     assert {one.verdict for one in found.differences if one.name == NAME} == set()
     assert NAME in str([one for one in found.differences if one.name == "memory"])
@@ -245,3 +248,12 @@ def test_it_is_compared_with_aws(tmp_path: Path) -> None:
 def test_the_rehearsal_starts_it() -> None:
     """Rule: who serves the UI first, who schedules last, and whatever else there is a fixed number of between them."""
     assert in_turn(describe(on_aws())) == ["webserver", "triggerer", NAME, "scheduler"]
+
+
+def test_its_connections_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: the database of AWS has room for it: those of one process, and its probe's."""
+    config = on_aws()
+    with_it = connections(config, Pool(3, 2))
+    release = RELEASES[DEFAULT]
+    monkeypatch.setitem(RELEASES, DEFAULT, replace(release, roles=release.roles[:-1]))
+    assert with_it - connections(config, Pool(3, 2)) == 3 + 2 + 1

@@ -32,11 +32,11 @@ PUBLISHER = 1
 WEBSERVER_ENGINES = 2
 # Gunicorn's parent loads the application, and keeps what it has opened for that.
 WEBSERVER_PARENT = 1
-# The triggerer's probe.
+# The probe of a role that has several threads.
 PROBE = 1
 # The migration, or one command: its lock, its session, and the connection of the migration itself.
 ONE_OFF = 3
-# Webserver and triggerer: while a deployment replaces them, the old ones and the new ones are there.
+# While a deployment replaces what may overlap, the old ones and the new ones are there.
 REPLACED = 2
 
 
@@ -103,8 +103,13 @@ def connections(config: Counted, each: Pool) -> int:
     threads = 1 if options.get("webserver", {}).get("worker_class", "sync") == "sync" else limit
     webserver = WEBSERVER_ENGINES * (config.webserver.workers * threads + WEBSERVER_PARENT)
     webservers = target.webserver.count * REPLACED * webserver
-    triggerers = target.triggerer.count * REPLACED * (limit + PROBE)
-    return workers + schedulers + webservers + triggerers + ONE_OFF
+    # All others, such as the triggerer, are a process of several threads.
+    others = [
+        role for role in config.airflow.release.roles
+        if role.database and not (role.serves or role.schedules or role.elastic)
+    ]  # fmt: skip
+    rest = sum(target.service(role).least * (REPLACED if role.overlaps else 1) * (limit + PROBE) for role in others)
+    return workers + schedulers + webservers + rest + ONE_OFF
 
 
 def larger(database: RdsDatabase, needed: int) -> str | None:

@@ -77,6 +77,11 @@ class ServiceConfig(TaskSize):
     capacity: Capacity = Field(default_factory=Capacity, description="On demand or Spot.")
     schedule: Schedule | None = Field(None, description="Hours in which it runs. Always by default.")
 
+    @property
+    def least(self) -> int:
+        """Tasks that run while the service does."""
+        return self.count
+
 
 class WebserverService(ServiceConfig):
     """The webserver's tasks; on Spot by default: one that AWS takes back is replaced in a minute or two."""
@@ -117,6 +122,11 @@ class WorkersConfig(TaskSize):
     ephemeral_storage: int | None = Field(
         None, ge=21, le=200, description="GiB of disk of each worker. 20 by default.", examples=[50]
     )
+
+    @property
+    def least(self) -> int:
+        """Tasks that always run."""
+        return self.min
 
     @model_validator(mode="after")
     def _range(self) -> WorkersConfig:
