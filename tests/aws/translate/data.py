@@ -42,6 +42,13 @@ class ParameterGroup(Rds):
     def update(self, aws: Aws, identifier: str, old: Properties, new: Inputs) -> None:
         new.used.update(new)
 
+    def delete(self, aws: Aws, identifier: str, state: Properties) -> None:
+        for one in aws.call("rds", "describe_db_instances")["DBInstances"]:
+            if identifier in [group["DBParameterGroupName"] for group in one.get("DBParameterGroups", [])]:
+                user = one["DBInstanceIdentifier"]
+                raise RefusedError(f"InvalidDBParameterGroupState: {identifier} is used by {user}")
+        super().delete(aws, identifier, state)
+
 
 class SubnetGroup(Rds):
     type = "aws:rds/subnetGroup:SubnetGroup"
@@ -63,6 +70,11 @@ class SubnetGroup(Rds):
                 user = one["DBInstanceIdentifier"]
                 raise RefusedError(f"InvalidDBSubnetGroupStateFault: {identifier} is used by {user}")
         super().delete(aws, identifier, state)
+
+
+# What RDS changes in the next maintenance window, where it is not told to do so at once.
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html
+DEFERRED = ("DBInstanceClass", "EngineVersion", "DBParameterGroupName", "AllocatedStorage", "MultiAZ", "StorageType")
 
 
 class Instance(Rds):
@@ -134,6 +146,9 @@ class Instance(Rds):
             ("allowMajorVersionUpgrade", "AllowMajorVersionUpgrade"),
         ):
             parameters[word] = bool(new.get(name))
+        if not parameters["ApplyImmediately"]:
+            # moto knows no window: what is asked for is not what there is, and the provider reads the old values.
+            parameters = {name: value for name, value in parameters.items() if name not in DEFERRED}
         aws.call("rds", self.updates, DBInstanceIdentifier=old["identifier"], **parameters)
 
     def delete(self, aws: Aws, identifier: str, state: Properties) -> None:

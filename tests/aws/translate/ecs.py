@@ -130,7 +130,7 @@ class Service(Ecs):
     creates, identity = "create_service", "service.serviceArn"
     updates = "update_service"
     aside = ("waitForSteadyState", "forceDelete", "triggers", "sigintRollback")
-    replaces = ("name", "cluster", "launchType", "schedulingStrategy", "enableEcsManagedTags")
+    replaces = ("name", "cluster", "iamRole", "launchType", "schedulingStrategy")
     unread = (
         "taskDefinition", "platformVersion", "launchType", "cluster", "forceNewDeployment", "enableExecuteCommand",
         "availabilityZoneRebalancing",
@@ -144,9 +144,11 @@ class Service(Ecs):
     })  # fmt: skip
 
     def forces(self, old: Properties, new: Properties) -> tuple[str, ...]:
-        """The provider replaces a service whose capacity changes, but where it may force a deployment."""
-        more = () if new.get("forceNewDeployment") else ("capacityProviderStrategies",)
-        return (*self.replaces, *more)
+        """The provider refuses another capacity where it may not force a deployment."""
+        capacities = [one.get("capacityProviderStrategies") for one in (old, new)]
+        if capacities[0] != capacities[1] and not new.get("forceNewDeployment"):
+            raise RefusedError("force_new_deployment should be true when capacity_provider_strategy is being updated")
+        return self.replaces
 
     def _parameters(self, aws: Aws, operation: str, inputs: Inputs) -> dict[str, Any]:
         for name in self.aside:
