@@ -41,6 +41,7 @@ UNSCOPED = {
     "acm:RequestCertificate": "a condition names the tag that a new certificate bears",
     "ecs:DeregisterTaskDefinition": "no running task is touched by it",
     "ecs:DescribeTaskDefinition": "it reads definitions alone",
+    "ecs:ListTaskDefinitions": "it reads names alone",
     "kms:CreateKey": "a condition names the tag that a new key bears",
     "logs:DeleteResourcePolicy": "CloudWatch's policies for services have no resource; whoever deploys one deletes it",
     "logs:DescribeResourcePolicies": "it reads those policies alone",

@@ -152,16 +152,64 @@ def test_policies_fit_iam(name: str) -> None:
     assert all(len(resource.inputs["policy"]) < 10_240 for resource in RECORDED[name].of(POLICY).values())
 
 
-@pytest.mark.parametrize("name", CONFIGS)
 @pytest.mark.parametrize("kind", ["execution", "task"])
-def test_policies_are_those_of_the_file(name: str, kind: str) -> None:
-    """So that a new right is seen in a review. UPDATE_GOLDEN=1 writes them."""
-    found = {owner: document for owner, document in sorted(policies(name).items()) if owner.endswith(f"-{kind}")}
+def test_policies_are_those_of_the_file(kind: str) -> None:
+    """Those of the default stack, so that a new right is seen in a review. UPDATE_GOLDEN=1 writes them."""
+    found = {owner: document for owner, document in sorted(policies("default").items()) if owner.endswith(f"-{kind}")}
     text = json.dumps(found, indent=2, sort_keys=True) + "\n"
-    golden = GOLDEN / f"policies.{name}.{kind}.json"
+    golden = GOLDEN / f"policies.default.{kind}.json"
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text(text, encoding="utf-8")
     assert text == golden.read_text(encoding="utf-8")
+
+
+def changes(name: str, owner: str) -> set[str]:
+    """Statements that are others than by default."""
+    before, after = statements("default", owner), statements(name, owner)
+    return {sid for sid in before.keys() | after.keys() if before.get(sid) != after.get(sid)}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_what_is_switched_on_adds_its_own_rights_and_no_other(role: str) -> None:
+    """Rule: shells, a log router and a mirror; a queue that is not there has no right."""
+    assert changes("everything", f"{role}-execution") == {"Pull", "Secrets"}
+    broker = {"Queue"} if role in ("scheduler", "worker", "one-off") else set()
+    router = set() if role == "one-off" else {"ServiceLogs"}
+    assert changes("everything", f"{role}-task") == {"Exec", "ExecLog", "ExecLogGroups"} | broker | router
+    found = statements("everything", f"{role}-task")
+    assert not broker & found.keys()
+    for sid in ("Exec", "ExecLogGroups"):
+        assert found[sid]["Resource"] == ["*"], "AWS knows no resource for it"
+    assert found["ExecLogGroups"]["Action"] == ["logs:DescribeLogGroups"]
+    assert found["ExecLog"]["Action"] == ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    if router:
+        assert found["ServiceLogs"]["Action"] == ["firehose:PutRecordBatch"]
+        stream = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/airflow-service-logs"
+        assert found["ServiceLogs"]["Resource"] == [stream]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_without_statsd_nobody_but_the_publisher_puts_metrics(role: str) -> None:
+    """Rule: what is switched off takes its right along, and no other one."""
+    assert changes("least", f"{role}-execution") == set()
+    assert changes("least", f"{role}-task") == (set() if role == "scheduler" else {"Metrics"})
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_who_may_write_the_bucket(name: str) -> None:
+    """Rule: who runs tasks writes their logs, and the one-off task a backup, below its prefix each; nobody deletes."""
+    writes = {
+        (owner, action, resource)
+        for owner in policies(name)
+        for one in statements(name, owner).values()
+        for action in one["Action"]
+        if action.startswith("s3:") and not action.startswith(("s3:Get", "s3:List"))
+        for resource in one["Resource"]
+    }
+    writers = ("scheduler", "triggerer", "worker", "one-off")
+    assert writes == {(f"{role}-task", "s3:PutObject", f"{BUCKET}/task-logs/*") for role in writers} | {
+        ("one-off-task", action, f"{BUCKET}/backups/*") for action in ("s3:AbortMultipartUpload", "s3:PutObject")
+    }
 
 
 @pytest.mark.parametrize("role", ROLES)
