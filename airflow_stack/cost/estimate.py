@@ -175,9 +175,7 @@ class _Month:
             yield Item("ElastiCache", what, hours, "node-h", usd, self._prices.is_derived(key))
 
     def _secrets(self) -> Iterator[Item]:
-        deployment = describe(self._config)
-        count = len({file for role in (deployment.init, *deployment.roles) for file in role.secrets})
-        yield self._item("Secrets Manager", "secrets", count, "secret", "secrets.secret")
+        yield self._item("Secrets Manager", "secrets", len(self._plan.secrets), "secret", "secrets.secret")
         calls = self._load.tasks * assume.LOOKUPS_PER_TASK
         yield self._item("Secrets Manager", "calls", calls, "call", "secrets.call")
 

@@ -6,7 +6,7 @@ Resources are named by the stack's prefix where a service knows names, and by it
 from __future__ import annotations
 
 from airflow_stack.backends.aws.github_rights import PartsRights, actions
-from airflow_stack.backends.aws.policies import Statement, statement
+from airflow_stack.backends.aws.plan.rights import Statement, statement
 from airflow_stack.backends.aws.policy_document import partition
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.github import GithubConfig

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_stack.backends.aws.policies import Statement, statement
+from airflow_stack.backends.aws.plan.rights import Statement, statement
 from airflow_stack.backends.aws.policy_document import account, partition
 from airflow_stack.backends.aws.registry import repository_name
 from airflow_stack.config import StackConfig

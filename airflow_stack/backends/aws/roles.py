@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_aws import iam
 
-from airflow_stack.airflow import Deployment
-from airflow_stack.backends.aws.environment import roles
-from airflow_stack.backends.aws.policies import Arns, execution, task, trust
-from airflow_stack.backends.aws.policy_document import document
-from airflow_stack.config import StackConfig
-from airflow_stack.releases import RoleSpec
+from airflow_stack.backends.aws.known import Known, policy
+from airflow_stack.backends.aws.plan import refs
+from airflow_stack.backends.aws.plan.refs import Ref
+from airflow_stack.backends.aws.plan.rights import Rights, trust
+from airflow_stack.backends.aws.policy_document import account, partition
 
 
 @dataclass(frozen=True)
@@ -31,18 +30,23 @@ class Used:
     firehose_arn: pulumi.Input[str] | None = None
     exec_log_group_arn: pulumi.Input[str] | None = None
 
-    def of(self, log_group: str, secrets: tuple[str, ...]) -> pulumi.Output[Arns]:
-        """What one role uses, when it is known. Raises KeyError for a secret that is not stored."""
-        return pulumi.Output.all(
-            cluster=self.cluster_arn,
-            bucket=self.bucket_arn,
-            repository=self.repository_arn,
-            log_group=self.log_group_arns[log_group],
-            secrets=[self.secret_arns[name] for name in secrets],
-            queue=self.queue_arn,
-            firehose=self.firehose_arn,
-            exec_log_group=self.exec_log_group_arn,
-        ).apply(lambda known: Arns(**known))
+    @property
+    def known(self) -> Known:
+        """By the plan's names. The account is never looked up: a preview makes no call."""
+        cluster = pulumi.Output.from_input(self.cluster_arn)
+        arns: dict[Ref, pulumi.Input[str] | None] = {
+            refs.PARTITION: cluster.apply(partition),
+            refs.ACCOUNT: cluster.apply(account),
+            refs.CLUSTER_NAME: cluster.apply(lambda arn: arn.rpartition("/")[2]),
+            refs.BUCKET: self.bucket_arn,
+            refs.REPOSITORY: self.repository_arn,
+            refs.QUEUE: self.queue_arn,
+            refs.FIREHOSE: self.firehose_arn,
+            refs.EXEC_LOG_GROUP: self.exec_log_group_arn,
+        }
+        arns |= {refs.log_group(role): arn for role, arn in self.log_group_arns.items()}
+        arns |= {refs.secret(file): arn for file, arn in self.secret_arns.items()}
+        return {ref: pulumi.Output.from_input(arn) for ref, arn in arns.items() if arn is not None}
 
 
 class Roles(pulumi.ComponentResource):
@@ -60,37 +64,34 @@ class Roles(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
-        deployment: Deployment,
+        prefix: str,
+        region: str,
+        rights: Sequence[Rights],
         used: Used,
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Roles", name, None, opts)
-        self._name, self._config = name, config
+        self._name, self._prefix, self._region = name, prefix, region
         self.execution_arns, self.task_arns, self.task_names, self.policies = {}, {}, {}, []
-        trusted = pulumi.Output.from_input(used.cluster_arn).apply(lambda arn: document(trust(arn)))
-        for role in roles(deployment).values():
-            starter = self._role(role.name, "execution", f"ECS starts {role.name} tasks", trusted)
-            reads = used.of(role.name, role.secrets).apply(lambda known: document(*execution(config, known)))
-            self._policy(role.name, "execution", starter, reads)
-            runner = self._role(role.name, "task", f"What runs in {role.name} tasks", trusted)
+        known = used.known
+        trusted = policy([trust(region)], known)
+        for one in rights:
+            starter = self._role(one.role, "execution", f"ECS starts {one.role} tasks", trusted)
+            self._policy(one.role, "execution", starter, policy(one.execution, known))
+            runner = self._role(one.role, "task", f"What runs in {one.role} tasks", trusted)
             # ECS alone reads the secrets: of a new one, a preview shows no change here.
-            self._policy(role.name, "task", runner, self._task_policy(role.spec, used.of(role.name, ())))
-            self.execution_arns[role.name] = starter.arn
-            self.task_arns[role.name] = runner.arn
-            self.task_names[role.name] = runner.name
+            self._policy(one.role, "task", runner, policy(one.task, known))
+            self.execution_arns[one.role] = starter.arn
+            self.task_arns[one.role] = runner.arn
+            self.task_names[one.role] = runner.name
         self.register_outputs({})
 
-    def _task_policy(self, role: RoleSpec, arns: pulumi.Output[Arns]) -> pulumi.Output[str]:
-        return arns.apply(lambda known: document(*task(self._config, role, known)))
-
     def _role(self, role: str, kind: str, description: str, trusted: pulumi.Output[str]) -> iam.Role:
-        target = self._config.aws
         return iam.Role(
             f"{self._name}-{role}-{kind}",
             # Roles are the account's, not the region's: two stacks of one name in two regions must not meet.
-            name=f"{target.name}-{target.region}-{role}-{kind}",
+            name=f"{self._prefix}-{self._region}-{role}-{kind}",
             description=description,
             assume_role_policy=trusted,
             # A policy that a user has added must not keep the role from going.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pulumi
 from pulumi_aws import secretsmanager
 
-from airflow_stack.airflow import Deployment, describe
 from airflow_stack.airflow.secrets import recipes
+from airflow_stack.backends.aws.plan.secrets import SecretFile
 from airflow_stack.backends.generated import file_content, secret_values
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.errors import OperationError
@@ -53,6 +53,7 @@ class StoredSecrets(pulumi.ComponentResource):
         self,
         name: str,
         config: StackConfig,
+        files: Sequence[SecretFile],
         values: Mapping[str, pulumi.Output[str]],
         servers: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
@@ -64,7 +65,7 @@ class StoredSecrets(pulumi.ComponentResource):
         options = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
         made = recipes(config)
         self.arns, self.versions = {}, {}
-        for file in read_files(describe(config)):
+        for file in (one.name for one in files):
             dashed = file.replace("_", "-")
             secret = secretsmanager.Secret(
                 f"{name}-{dashed}",
@@ -82,8 +83,3 @@ class StoredSecrets(pulumi.ComponentResource):
             )
             self.arns[file], self.versions[file] = secret.arn, version.version_id
         self.register_outputs({})
-
-
-def read_files(deployment: Deployment) -> list[str]:
-    """Names of the secret files that a role reads, sorted."""
-    return sorted({file for role in (deployment.init, *deployment.roles) for file in role.secrets})

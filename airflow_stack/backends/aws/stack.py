@@ -86,14 +86,15 @@ class AwsStack(pulumi.ComponentResource):
         )
         if broker.address is not None:
             servers[BROKER_SERVER] = broker.address
-        stored = StoredSecrets(name, config, generated.values, servers, opts=opts)
+        stored = StoredSecrets(name, config, plan.secrets, generated.values, servers, opts=opts)
 
         oidc = generated.values["oidc_client_secret"] if config.aws.load_balancer.oidc else None
         load_balancer = LoadBalancer(name, config, plan.ui_port, network, groups, oidc, opts=opts)
         roles = Roles(
             name,
-            config,
-            deployment,
+            plan.name,
+            plan.region,
+            plan.rights,
             Used(
                 cluster.arn,
                 storage.bucket_arn,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.airflow.deployment import RUNTIME
-from airflow_stack.backends.aws.policies import BACKUPS, PASSPHRASES
+from airflow_stack.backends.aws.plan.rights import BACKUPS, PASSPHRASES
 from airflow_stack.operations.aws_client import client, plain_errors
 from airflow_stack.operations.backup.place import Place, S3Object, copy, delete, download, upload
 from airflow_stack.operations.backup.target import Answer

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from airflow_stack.airflow import there as specs
+from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.github_policies import linked_services
 from airflow_stack.backends.aws.github_rights import TAG, PartsRights
-from airflow_stack.backends.aws.plan.network import OwnVpc, network
+from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
+from airflow_stack.backends.aws.plan.network import OwnVpc
 from airflow_stack.config import StackConfig
-from airflow_stack.config.aws.services import Capacity, WorkersConfig
+from airflow_stack.config.aws.services import Capacity
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
 from airflow_stack.operations.doctor.finding import Finding, Group, Look, State, missing, ok, run, warning
@@ -109,8 +110,12 @@ class Before:
         return client(service, self.config.aws.region)
 
     @cached_property
+    def _plan(self) -> AwsPlan:
+        return aws_plan(self.config, describe(self.config))
+
+    @cached_property
     def _own(self) -> OwnVpc | None:
-        vpc = network(self.config).vpc
+        vpc = self._plan.network.vpc
         return vpc if isinstance(vpc, OwnVpc) else None
 
     # --- zones -------------------------------------------------------------------------------------------------------
@@ -138,7 +143,7 @@ class Before:
             yield ok("Zones", ", ".join(f"{letter} is {ids[region + letter]}" for letter in self._own.letters))
 
     def _existing_zones(self) -> Iterator[Finding]:
-        vpc = network(self.config).vpc
+        vpc = self._plan.network.vpc
         ids = [*vpc.public, *vpc.private]
         found = self._client("ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": ids}])["Subnets"]
         there = {one["SubnetId"]: one for one in found}
@@ -350,14 +355,13 @@ class Before:
 
 def vcpus(config: StackConfig) -> tuple[float, float]:
     """vCPUs at their most, on demand and on Spot: all workers, and a migration. A rollout takes more for a while."""
-    target = config.aws
-    on_demand, spot = target.one_off.cpu / 1024, 0.0
-    for spec in specs(config):
-        settings = target.service(spec)
-        count = settings.max if isinstance(settings, WorkersConfig) else settings.count
-        there = on_demand_tasks(settings.capacity, count)
-        on_demand += there * settings.cpu / 1024
-        spot += (count - there) * settings.cpu / 1024
+    plan = aws_plan(config, describe(config))
+    running = {service.role.name for service in plan.services}
+    on_demand, spot = sum(one.cpu for one in plan.families if one.role.name not in running) / 1024, 0.0
+    for service in plan.services:
+        there, vcpus_each = on_demand_tasks(service.capacity, service.most), service.family.cpu / 1024
+        on_demand += there * vcpus_each
+        spot += (service.most - there) * vcpus_each
     return on_demand, spot
 
 

@@ -10,7 +10,6 @@ from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS
 from airflow_stack.backends.aws.metrics import namespace
 from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.backends.aws.plan.network import OwnVpc
-from airflow_stack.backends.aws.secrets import read_files
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 from airflow_stack.operations.graph.topology import (
@@ -144,7 +143,7 @@ class _Picture:
 
     def _regional(self) -> Iterator[Node]:
         target = self._target
-        stored = listed(read_files(self._deployment))
+        stored = listed([secret.name for secret in self._plan.secrets])
         looked_up = [f"{target.name}/{kind}/…" for kind in LOOKUPS]
         yield Node("secrets", "Secrets Manager", Kind.SECRET, 5, 0, (*stored, "and yours:", *looked_up), "region")
         yield Node(

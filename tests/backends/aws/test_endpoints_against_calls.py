@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.backends.aws.plan.endpoints import interface_endpoints
+from backends.aws.recorded import planned
 from backends.aws.whole import deploy, parsed
 
 RUNTIME = Path(__file__).parents[3] / "images/airflow/runtime/python"
@@ -60,7 +60,9 @@ def test_what_tasks_may_call_has_an_endpoint(name: str) -> None:
     actions = {
         action for policy in tasks.values() for one in policy["Statement"] for action in one["Action"]
     } - BY_THE_AGENT
-    assert of_services({action.partition(":")[0] for action in actions}) == set(interface_endpoints(parsed(raw)[0]))
+    assert of_services({action.partition(":")[0] for action in actions}) == set(
+        planned(parsed(raw)[0]).network.endpoints
+    )
 
 
 def test_what_the_image_calls_has_an_endpoint() -> None:
@@ -71,4 +73,4 @@ def test_what_the_image_calls_has_an_endpoint() -> None:
         for service in re.findall(r"""boto3\.client\(\s*["']([a-z0-9-]+)["']""", file.read_text(encoding="utf-8"))
     }
     assert {"ecs", "cloudwatch", "s3", "secretsmanager"} <= found, "the search finds nothing any more"
-    assert of_services(found) <= set(interface_endpoints(parsed(closed({}))[0]))
+    assert of_services(found) <= set(planned(parsed(closed({}))[0]).network.endpoints)

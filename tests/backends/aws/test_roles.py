@@ -12,10 +12,10 @@ import pytest
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.environment import Facts, environment, roles
-from airflow_stack.backends.aws.policies import UNSCOPED
+from airflow_stack.backends.aws.plan.rights import UNSCOPED
 from airflow_stack.backends.aws.roles import Roles, Used
 from airflow_stack.config import StackConfig
-from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
+from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, planned, record
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -59,7 +59,7 @@ def used(stack: StackConfig) -> Used:
 
 
 def registered(stack: StackConfig) -> Recorded:
-    return record(lambda: Roles("roles", stack, describe(stack), used(stack)))
+    return record(lambda: Roles("roles", stack.aws.name, stack.aws.region, planned(stack).rights, used(stack)))
 
 
 RECORDED = {name: registered(stack) for name, stack in CONFIGS.items()}
@@ -331,4 +331,4 @@ def test_a_secret_that_is_not_stored_is_an_error() -> None:
     stack = CONFIGS["default"]
     missing = Used(**{**vars(used(stack)), "secret_arns": {}})
     with pytest.raises(KeyError):
-        record(lambda: Roles("roles", stack, describe(stack), missing))
+        record(lambda: Roles("roles", stack.aws.name, stack.aws.region, planned(stack).rights, missing))

@@ -13,7 +13,7 @@ from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, fernet
 from airflow_stack.backends.aws.secrets import GeneratedSecrets, StoredSecrets
 from airflow_stack.config import Secrets, StackConfig
 from airflow_stack.errors import OperationError
-from backends.aws.recorded import Recorded, config, record, resolved
+from backends.aws.recorded import Recorded, config, planned, record, resolved
 from backends.recorder import generated_password
 
 SECRET = "aws:secretsmanager/secret:Secret"
@@ -40,7 +40,7 @@ def stored(stack: StackConfig, **given: str) -> StoredSecrets:
     """Both components, with servers that are there."""
     generated = GeneratedSecrets("airflow", stack, Secrets.model_validate(given))
     servers = {DATABASE_SERVER: "db.internal:5432", BROKER_SERVER: "cache.internal:6379"}
-    return StoredSecrets("stored", stack, generated.values, servers)
+    return StoredSecrets("stored", stack, planned(stack).secrets, generated.values, servers)
 
 
 def recorded(stack: StackConfig, **given: str) -> Recorded:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.backends.aws.policies import BACKUPS
+from airflow_stack.backends.aws.plan.rights import BACKUPS
 from airflow_stack.backends.aws.storage import Storage, tls_only
 from backends.aws.recorded import Recorded, config, record, resolved
 

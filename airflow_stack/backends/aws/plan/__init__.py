@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.plan.alarms import Watching, watching
 from airflow_stack.backends.aws.plan.network import NetworkPlan, network
+from airflow_stack.backends.aws.plan.rights import Rights, rights
 from airflow_stack.backends.aws.plan.rules import Rules, rules
 from airflow_stack.backends.aws.plan.scaling import Scaling, scaling
+from airflow_stack.backends.aws.plan.secrets import SecretFile, secret_files
 from airflow_stack.backends.aws.plan.services import Family, Service, families, services
 from airflow_stack.config import StackConfig
 
@@ -34,6 +36,8 @@ class AwsPlan:
     services: tuple[Service, ...]
     scaling: tuple[Scaling, ...]
     rules: Rules
+    rights: tuple[Rights, ...]
+    secrets: tuple[SecretFile, ...]
     watching: Watching
 
     @property
@@ -46,15 +50,18 @@ def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:
     """Everything that the stack consists of on AWS."""
     made = families(config, deployment)
     running = services(config, deployment, made)
+    allowed = rights(config, made)
     return AwsPlan(
         name=config.aws.name,
         region=config.aws.region,
         architecture=config.aws.architecture,
         exec=config.aws.exec,
-        network=network(config),
+        network=network(config, allowed),
         families=made,
         services=running,
         scaling=scaling(config, running),
         rules=rules(config, made),
+        rights=allowed,
+        secrets=secret_files(made),
         watching=watching(config, running),
     )

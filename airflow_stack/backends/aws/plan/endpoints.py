@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from airflow_stack.config import StackConfig
+from collections.abc import Iterable
 
-# ECR hands out images by two, the log driver writes to logs, the publisher of the workers' metric asks ECS how many
-# workers there are and tells CloudWatch (monitoring), and ECS and Airflow read Secrets Manager.
-ALWAYS = ("ecr.api", "ecr.dkr", "ecs", "logs", "monitoring", "secretsmanager")
+from airflow_stack.backends.aws.plan.rights import Rights
+
+# Endpoints, as in `com.amazonaws.<region>.<name>`, by the prefix that IAM knows a service by. S3 has a gateway
+# endpoint, which is free.
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
+ENDPOINTS: dict[str, tuple[str, ...]] = {
+    "cloudwatch": ("monitoring",),
+    "ecr": ("ecr.api", "ecr.dkr"),
+    "ecs": ("ecs",),
+    "firehose": ("kinesis-firehose",),
+    "logs": ("logs",),
+    "s3": (),
+    "secretsmanager": ("secretsmanager",),
+    "sqs": ("sqs",),
+    "ssmmessages": ("ssmmessages",),
+}
+
+# Asked of the ECS agent of the task's own host.
+BY_THE_AGENT = {"ecs:GetTaskProtection", "ecs:UpdateTaskProtection"}
 
 
-def interface_endpoints(config: StackConfig) -> list[str]:
-    """Names as in ``com.amazonaws.<region>.<name>``, sorted; each costs by the hour and zone.
-
-    Fargate itself, and task protection through the ECS agent, need none. S3 has a gateway endpoint, which is free.
-    https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html
-    """
-    also = {
-        "sqs": config.broker.kind == "sqs",
-        "ssmmessages": config.aws.exec,
-        "kinesis-firehose": config.aws.logs.firelens,
-    }
-    return sorted([*ALWAYS, *(name for name, needed in also.items() if needed)])
+def interface_endpoints(rights: Iterable[Rights]) -> tuple[str, ...]:
+    """Those of the services that tasks may call, sorted; each costs by the hour and zone. Fargate itself needs none."""
+    actions = {action for one in rights for action in one.actions} - BY_THE_AGENT
+    services = {action.partition(":")[0] for action in actions}
+    return tuple(sorted(endpoint for service in services for endpoint in ENDPOINTS[service]))

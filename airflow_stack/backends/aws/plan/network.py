@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from airflow_stack.backends.aws.plan.endpoints import interface_endpoints
+from airflow_stack.backends.aws.plan.rights import Rights
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.network import ExistingNetwork
 
@@ -80,11 +81,11 @@ class NetworkPlan:
         return len(self.vpc.public)
 
 
-def network(config: StackConfig) -> NetworkPlan:
+def network(config: StackConfig, rights: Iterable[Rights]) -> NetworkPlan:
     """The network that this config asks for."""
     asked, egress = config.aws.network, config.aws.egress
     way_out: Literal["public_ip", "nat", "vpc_endpoints"] = "nat" if egress == "nat_per_zone" else egress
-    endpoints = tuple(interface_endpoints(config)) if egress == "vpc_endpoints" else ()
+    endpoints = interface_endpoints(rights) if egress == "vpc_endpoints" else ()
     if isinstance(asked, ExistingNetwork):
         existing = ExistingVpc(asked.vpc_id, tuple(asked.public_subnet_ids), tuple(asked.private_subnet_ids))
         return NetworkPlan(existing, way_out, endpoints)

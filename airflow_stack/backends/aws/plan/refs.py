@@ -35,6 +35,26 @@ CACHE_ID = Ref("cache_id")
 EVENT_RULE = Ref("event_rule")
 """Name of the rule that keeps ECS's word of tasks that don't come up."""
 
+PARTITION = Ref("partition")
+"""``aws``, or what it is called in China and for governments."""
+ACCOUNT = Ref("account")
+BUCKET = Ref("bucket_arn")
+REPOSITORY = Ref("repository_arn")
+QUEUE = Ref("queue_arn")
+FIREHOSE = Ref("firehose_arn")
+EXEC_LOG_GROUP = Ref("exec_log_group_arn")
+"""Without ``:*``."""
+
+
+def log_group(role: str) -> Ref:
+    """ARN of a role's log group, without ``:*``."""
+    return Ref(f"log_group_arn.{role}")
+
+
+def secret(file: str) -> Ref:
+    """ARN of the secret that is stored for a secret file."""
+    return Ref(f"secret_arn.{file}")
+
 
 def service_name(role: str) -> Ref:
     """Name of a role's ECS service."""
