@@ -16,7 +16,7 @@ from operations.graph.variants import docker_plan
 from operations.running.test_docker import Fake
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws import policies
+from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.backends.compose import compose
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
@@ -213,8 +213,8 @@ def test_its_security_group_on_aws(deployed: Recorded) -> None:
 
 def test_its_rights_on_aws() -> None:
     """Rule: who sends tasks may send to the queue, and who writes task logs may write them."""
-    arns = policies.Arns("arn:aws:ecs:eu-central-1:123456789012:cluster/airflow", "arn:b", "arn:r", "arn:l", queue="q")
-    allowed = {one["Sid"]: one["Action"] for one in policies.task(on_aws(), MADE_UP, arns)}
+    rights = next(one for one in aws_plan(on_aws(), describe(on_aws())).rights if one.role == NAME)
+    allowed = {one["Sid"]: one["Action"] for one in rights.task}
     assert "sqs:SendMessage" in allowed["Queue"]
     assert "s3:PutObject" in allowed["TaskLogs"]
 

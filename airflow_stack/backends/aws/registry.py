@@ -10,15 +10,13 @@ import pulumi
 import pulumi_random as random
 from pulumi_aws import ecr
 
+from airflow_stack.backends.aws.plan.services import PLATFORMS
 from airflow_stack.backends.images import Image
 from airflow_stack.backends.push_provider import PushProvider
 from airflow_stack.config import StackConfig
 
 KEPT_IMAGES = 20
 UNTAGGED_DAYS = 1
-
-# Docker's names of the processors that Fargate has.
-PLATFORMS = {"ARM64": "linux/arm64", "X86_64": "linux/amd64"}
 
 
 class Registry(pulumi.ComponentResource):

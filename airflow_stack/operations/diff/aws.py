@@ -8,8 +8,7 @@ from typing import Any
 from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.environment import ONE_OFF
 from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
-from airflow_stack.backends.aws.plan.services import Family
-from airflow_stack.backends.aws.registry import PLATFORMS
+from airflow_stack.backends.aws.plan.services import PLATFORMS, Family
 from airflow_stack.backends.images import Image, upstream
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase

@@ -331,7 +331,7 @@ class Before:
             if actions:
                 yield actions, str(statement["Resource"][0])
         # The name of any role of its tasks: what may be done with one may be done with all.
-        one = specs(self.config)[0].name
+        one = self._plan.families[0].role.name
         role = f"arn:{part}:iam::{self.account}:role/{target.name}-{target.region}-{one}"
         yield [f"iam:{action}" for action in ("CreateRole", "DeleteRole", "GetRole", "PassRole", "PutRolePolicy")], role
 

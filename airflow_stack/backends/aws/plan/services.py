@@ -11,6 +11,9 @@ from airflow_stack.backends.aws.environment import roles
 from airflow_stack.config import StackConfig
 from airflow_stack.config.aws.services import Capacity, Schedule, WorkersConfig
 
+# Docker's names of the processors that Fargate has.
+PLATFORMS = {"ARM64": "linux/arm64", "X86_64": "linux/amd64"}
+
 Mix = Literal["on demand", "on demand and Spot", "Spot"]
 
 
