@@ -237,9 +237,13 @@ def _remove_all(containers: list[DockerContainer], say: Say) -> None:
 
 def _remove(container: DockerContainer) -> str:
     """Stop it as it wants to be stopped, workers after their tasks, and remove it."""
-    with suppress(NotFound):
+    try:
         container.stop(timeout=container.attrs["Config"].get("StopTimeout") or 30)
         container.remove(force=True)
+    except NotFound:
+        pass
+    except APIError as error:
+        raise OperationError(f"container {container.name} could not be removed: {error.explanation}") from None
     return str(container.name)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
+from docker.errors import APIError, NotFound
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
@@ -112,6 +115,20 @@ def test_what_the_stack_file_no_longer_asks_for_goes_at_an_up(engine: Engine, tm
     planned = plan(config, describe(config), Machine.of(config, mine, "local"))
     lifecycle._remove_orphans(config, planned, mine, "local", print)
     assert engine.names() == {"af-init", "airflow-webserver-1", "dev-af-worker-9"}
+
+
+def test_a_container_that_docker_does_not_remove_is_one_error() -> None:
+    """Rule: with Docker's words, and no traceback; one that is gone meanwhile is removed."""
+    refusal = APIError("409", explanation="driver failed to remove root filesystem: device is busy")
+    gone = NotFound("404")
+    for error in (refusal, gone):
+        container = SimpleNamespace(name="af-worker-1", attrs={"Config": {}}, stop=Mock())
+        container.remove = Mock(side_effect=error)
+        if error is gone:
+            assert lifecycle._remove(container) == "af-worker-1"  # type: ignore[arg-type]
+            continue
+        with pytest.raises(OperationError, match="container af-worker-1 could not be removed: driver failed"):
+            lifecycle._remove(container)  # type: ignore[arg-type]
 
 
 def test_networks_and_volumes_keep_their_labels(engine: Engine, tmp_path: Path) -> None:
