@@ -122,12 +122,12 @@ def case(name: str, config: Config, expected: dict[str, str]) -> Any:
         ),
         case(
             "larger webserver", with_target(prod(), webserver={"cpu": 512, "memory": 2048}),
-            {"TaskDefinition webserver": "replace", "Service webserver": "update"},
+            {"TaskDefinition webserver": "replace", "Service webserver": "update", "Rollout rollout": "update"},
         ),
         case("insights", with_target(prod(), metrics={"container_insights": True}), {"Cluster cluster": "update"}),
         case(
             "workers on Spot", with_target(prod(), worker={"capacity": {"on_demand_weight": 0, "spot_weight": 1}}),
-            {"Service worker": "update"},
+            {"Service worker": "update", "Rollout rollout": "update"},
         ),
         case("standby", prod() | {"database": {"kind": "rds", "multi_az": True}}, {"Instance instance": "update"}),
         case(
@@ -168,6 +168,7 @@ def test_updated(stack: Whole, region: Aws) -> None:
     touched = short(stack.up())
     assert touched.pop("TaskDefinition webserver") == "replace"
     assert touched.pop("Service webserver") == "update"
+    assert touched.pop("Rollout rollout") == "update"
     assert {key.partition(" ")[0] for key in touched} == {"LogGroup", "BucketLifecycleConfiguration"}
     service = region.call("ecs", "describe_services", cluster="airflow", services=["airflow-webserver"])["services"][0]
     assert service["taskDefinition"].endswith("airflow-webserver:2")
