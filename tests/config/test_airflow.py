@@ -59,7 +59,7 @@ OPTIONS = '{"core": {"default_timezone": "Europe/Berlin"}}'
         "patch-that-is-none",
         "airflow: {patches: {slotz: false}}",
         "airflow.patches.slotz",
-        "must be 'dag_processes', 'forks', 'idle_sleep', ",
+        "must be 'blocked_triggers', 'dag_processes', 'forks', 'idle_sleep', ",
         '{"idle_sleep": false}',
         fix="edit",
     ),
