@@ -29,7 +29,8 @@ KEYS = ("aws_access_key_id", "credential_process", "role_arn", "sso_")
 def provider(name: str, config: StackConfig, stack: str) -> aws.Provider:
     """The provider. A preview without credentials, of a fork's pull request for example, gets made-up ones.
 
-    They are used for nothing: a preview of this program asks AWS nothing.
+    They are good for nothing: this program asks AWS nothing in a preview. The provider may ask for ElastiCache's engine
+    versions by itself, and goes on without an answer: customizeDiffValidateEngineVersion in the upstream provider.
     """
     target = config.aws
     tags = {"airflow-stack": target.name, "airflow-stack:stack": stack} | target.tags
