@@ -209,13 +209,24 @@ def test_what_raises_in_the_scheduler_is_passed_over_and_named(crowded: Stack) -
     assert run(crowded, "listened") == "success"
 
     def told() -> bool:
-        document = json.loads(crowded.cli("status", "-s", crowded.name, "--json").output)
-        said = "\n".join(document["tasks"]["troubles"]) if document["tasks"] else ""
-        return all(words in said for words in ("the listener raises", "exits.py: ", "signals.py: "))
+        return all(words in troubles(crowded) for words in ("the listener raises", "exits.py: ", "signals.py: "))
 
     poll("all are named", told, 120, interval=3)
-    assert Path(crowded.program, "dags", "exits.py").exists()
     assert run(crowded, "good", 2) == "success"
+
+
+def test_a_file_that_is_gone_is_no_longer_named(crowded: Stack) -> None:
+    """Rule: what is told of a file goes with it, and what is told of the others stays."""
+    poll("both are named", lambda: all(name in troubles(crowded) for name in ("exits.py: ", "signals.py: ")), WITHIN)
+    Path(crowded.program, "dags", "exits.py").unlink()
+    poll("it is no longer named", lambda: "exits.py: " not in troubles(crowded), 120, interval=3)
+    assert "signals.py: " in troubles(crowded)
+
+
+def troubles(stack: Stack) -> str:
+    """What `status` says of DAGs that can't run; empty while the database does not answer."""
+    document = json.loads(stack.cli("status", "-s", stack.name, "--json").output)
+    return "\n".join(document["tasks"]["troubles"]) if document["tasks"] else ""
 
 
 def follow(stack: Stack, where: str) -> str:

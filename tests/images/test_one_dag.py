@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -109,14 +110,67 @@ def test_an_ending_in_words(code: int | None, words: str) -> None:
 def test_files_that_end_their_process_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: by an import error, whether the process ended by itself or was killed."""
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(parsing, "record", lambda path, text: told.append((path, text)))
+    monkeypatch.setattr(parsing, "record", lambda path, _, text: told.append((path, text)))
     collect = parsing.told(lambda *_: None)
-    collect(None, SimpleNamespace(result=(1, 0, 0), exit_code=0, file_path="good.py"))
-    collect(None, SimpleNamespace(result=None, exit_code=3, file_path="exits.py"))
-    from datetime import timedelta
-
-    manager = SimpleNamespace(_processors={"hangs.py": 1, "good.py": 2}, _processor_timeout=timedelta(seconds=50))
+    manager = SimpleNamespace(
+        _processors={"hangs.py": 1, "good.py": 2},
+        _processor_timeout=timedelta(seconds=50),
+        get_dag_directory=lambda: "dags",
+    )
+    collect(manager, SimpleNamespace(result=(1, 0, 0), exit_code=0, file_path="good.py"))
+    collect(manager, SimpleNamespace(result=None, exit_code=3, file_path="exits.py"))
     parsing.told_of_timeouts(lambda self: self._processors.pop("hangs.py"))(manager)
     assert [path for path, _ in told] == ["exits.py", "hangs.py"]
     assert "exit code 3" in told[0][1]
     assert "killed after core.dag_file_processor_timeout, 50 s" in told[1][1]
+
+
+class ImportErrors(Session):
+    """The table, as the session of a stand-in has it."""
+
+    def query(self, _: Any) -> SimpleNamespace:
+        return SimpleNamespace(filter=lambda name: SimpleNamespace(delete=lambda: self.forget(name)))
+
+    def forget(self, name: str) -> None:
+        self.rows = [row for row in self.rows if row.filename != name]
+
+    def clear(self, files: list[str], directory: str) -> None:
+        """As Airflow's ``clear_nonexistent_import_errors``: NULL equals nothing."""
+        self.rows = [row for row in self.rows if row.filename in files or row.processor_subdir != directory]
+
+
+class Column:
+    """Compared, it is the condition."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> Any:
+        return other
+
+
+class ParseImportError(SimpleNamespace):
+    """As Airflow's: what it is not given is NULL."""
+
+    filename: Any = Column()
+    processor_subdir = None
+
+
+@pytest.fixture
+def import_errors(stand_in: Callable[..., ModuleType]) -> ImportErrors:
+    found = ImportErrors()
+    stand_in("airflow.models.errors", ParseImportError=ParseImportError)
+    stand_in("airflow.utils.session", create_session=lambda: nullcontext(found))
+    return found
+
+
+def test_what_is_told_of_a_file_goes_with_it(import_errors: ImportErrors) -> None:
+    """Rule: an import error of a file that was deleted is removed by Airflow, which compares the folder parsed."""
+    manager = SimpleNamespace(get_dag_directory=lambda: "dags")
+    collect = parsing.told(lambda *_: None)
+    for _ in range(2):
+        collect(manager, SimpleNamespace(result=None, exit_code=3, file_path="exits.py"))
+    assert [row.filename for row in import_errors.rows] == ["exits.py"]
+    import_errors.clear(["exits.py"], "dags")
+    assert len(import_errors.rows) == 1
+    import_errors.clear(["good.py"], "dags")
+    assert import_errors.rows == []

@@ -70,7 +70,8 @@ def told(collect: Callable[..., None]) -> Callable[..., None]:
     def call(self: Any, processor: Any) -> None:
         collect(self, processor)
         if processor.result is None:
-            record(processor.file_path, f"parsing this file ends its process, {ending(processor.exit_code)}")
+            text = f"parsing this file ends its process, {ending(processor.exit_code)}"
+            record(processor.file_path, self.get_dag_directory(), text)
 
     return call
 
@@ -84,7 +85,7 @@ def told_of_timeouts(kill: Callable[..., None]) -> Callable[..., None]:
         kill(self)
         for path in before - set(self._processors):
             seconds = self._processor_timeout.total_seconds()
-            record(path, NEVER.format(seconds))
+            record(path, self.get_dag_directory(), NEVER.format(seconds))
 
     return call
 
@@ -97,8 +98,12 @@ def ending(code: int | None) -> str:
     return f"with exit code {code}"
 
 
-def record(path: str, text: str) -> None:
-    """As the import error of the file, where the UI and `doctor` show it; the next parsing that ends removes it."""
+def record(path: str, directory: str, text: str) -> None:
+    """As the import error of the file, where the UI and `doctor` show it.
+
+    The next parsing that ends removes it. So does Airflow when the file is gone, and finds it by the ``directory`` that
+    is parsed.
+    """
     from airflow.models.errors import ParseImportError
     from airflow.utils import timezone
     from airflow.utils.session import create_session
@@ -107,7 +112,11 @@ def record(path: str, text: str) -> None:
     try:
         with create_session() as session:
             session.query(ParseImportError).filter(ParseImportError.filename == path).delete()
-            session.add(ParseImportError(filename=path, timestamp=timezone.utcnow(), stacktrace=ENDED + text))
+            session.add(
+                ParseImportError(
+                    filename=path, timestamp=timezone.utcnow(), stacktrace=ENDED + text, processor_subdir=directory
+                )
+            )
     except Exception:
         log.exception("Could not be told in the database")
 

@@ -135,7 +135,12 @@ PATCHES = (
             f"{MANAGER}._kill_timed_out_processors",
             f"{PROCESSOR}.process_file",
         ),
-        reads=(f"{PROCESS}.start", "airflow.models.dag:DagModel.dags_needing_dagruns"),
+        reads=(
+            f"{PROCESS}.start",
+            f"{MANAGER}.clear_nonexistent_import_errors",
+            f"{MANAGER}.get_dag_directory",
+            "airflow.models.dag:DagModel.dags_needing_dagruns",
+        ),
     ),
     Patch(
         "dag_processes",
