@@ -17,3 +17,7 @@ class Called:
     """Builds and pushes an image: see `push_provider`."""
     run: str
     """Runs a task of ECS to its end: see `task_provider`."""
+    settle: str
+    """Waits for the services: see `rollout`."""
+    forget: str
+    """Cleans up behind them when the stack is destroyed."""

@@ -8,11 +8,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import Resource
 
+from airflow_stack.backends.aws.called import Called
 from airflow_stack.backends.task_provider import TaskRun
-
-# What waits, and what cleans up behind the stack, by dotted path: the backends know nothing of the operations.
-SETTLE = "airflow_stack.operations.rollout:settle"
-FORGET = "airflow_stack.operations.rollout:forget"
 
 
 class Rollout(Resource, module="airflow-stack", name="Rollout"):
@@ -32,6 +29,7 @@ class Rollout(Resource, module="airflow-stack", name="Rollout"):
         services: Mapping[str, Mapping[str, Any]],
         unwaited: Collection[str],
         *,
+        called: Called,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """``services``: by role, in the words of UpdateService."""
@@ -39,8 +37,8 @@ class Rollout(Resource, module="airflow-stack", name="Rollout"):
             TaskRun(),
             name,
             {
-                "function": SETTLE,
-                "undo": FORGET,
+                "function": called.settle,
+                "undo": called.forget,
                 "region": region,
                 "stack": pulumi.get_stack(),
                 "cluster": cluster,

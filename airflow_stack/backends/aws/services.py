@@ -14,6 +14,7 @@ from airflow_stack.backends.aws.rollout import Rollout
 from airflow_stack.config.aws.types import FARGATE_PLATFORM
 
 if TYPE_CHECKING:
+    from airflow_stack.backends.aws.called import Called
     from airflow_stack.backends.aws.cluster import Cluster
     from airflow_stack.backends.aws.load_balancer import LoadBalancer
     from airflow_stack.backends.aws.migration import Migration
@@ -44,6 +45,7 @@ class Services(pulumi.ComponentResource):
         *,
         load_balancer: LoadBalancer,
         migration: Migration,
+        called: Called,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Services", name, None, opts)
@@ -116,8 +118,9 @@ class Services(pulumi.ComponentResource):
             }
         unwaited = tuple(planned.role.name for planned in plan.services if not planned.waited)
         rollout = Rollout(
-            f"{name}-rollout", plan.region, cluster.arn, asked, unwaited, opts=pulumi.ResourceOptions(parent=self)
-        )
+            f"{name}-rollout", plan.region, cluster.arn, asked, unwaited, called=called,
+            opts=pulumi.ResourceOptions(parent=self),
+        )  # fmt: skip
         self.rolled_out = {
             role: pulumi.Output.all(service_name, rollout.id).apply(lambda known: str(known[0]))
             for role, service_name in self.service_names.items()

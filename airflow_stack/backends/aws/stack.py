@@ -134,6 +134,7 @@ class AwsStack(pulumi.ComponentResource):
             groups,
             load_balancer=load_balancer,
             migration=migration,
+            called=called,
             opts=opts,
         )
         Autoscaling(name, plan.scaling, cluster.cluster_name, services.service_names, opts=opts)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Handed to Pulumi by name: to import them here would cost every preview two SDKs.
 PUSH = "airflow_stack.operations.registry_push:push"
 RUN = "airflow_stack.operations.run_task:run_or_fail"
+SETTLE = "airflow_stack.operations.rollout:settle"
+FORGET = "airflow_stack.operations.rollout:forget"
 
 
 class OnAws(Target["AwsStack"]):
@@ -116,7 +118,7 @@ class OnAws(Target["AwsStack"]):
         from airflow_stack.backends.aws import stack
         from airflow_stack.backends.aws.called import Called
 
-        called = Called(push=PUSH, run=RUN)
+        called = Called(push=PUSH, run=RUN, settle=SETTLE, forget=FORGET)
         return stack.deploy(self.config, secrets, self.program, self.stack, called)
 
     def running(self) -> AwsStack:

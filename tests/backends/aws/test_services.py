@@ -9,9 +9,11 @@ from typing import Any
 import pulumi
 import pytest
 
+from airflow_stack.backends.aws.called import Called
 from airflow_stack.backends.aws.plan.services import Service
 from airflow_stack.backends.aws.services import Services, strategy
 from airflow_stack.operations import rollout as operation
+from airflow_stack.operations.target.aws import FORGET, SETTLE
 from backends.aws.recorded import AwsRecorder, Recorded, config, planned, record
 from backends.recorder import RecordingMonitor
 
@@ -40,6 +42,7 @@ def build(public: bool = False, **target: Any) -> Services:
             listeners=[pulumi.CustomResource("test:index:Listener", "listener", {})],
         ),
         migration=pulumi.CustomResource("test:index:Migration", "migration", {}),  # type: ignore[arg-type]
+        called=Called(push="", run="", settle=SETTLE, forget=FORGET),
     )
 
 
