@@ -24,6 +24,7 @@ PatchName = Literal[
     "forks",
     "idle_sleep",
     "inline_triggers",
+    "link_loops",
     "one_dag",
     "otel_names",
     "parsing",

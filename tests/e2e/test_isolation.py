@@ -245,6 +245,18 @@ def follow(stack: Stack, where: str) -> str:
     return finding["seen"]
 
 
+def test_a_link_that_leads_back_is_passed_over_and_named(crowded: Stack) -> None:
+    """Rule: a file that came after it is read all the same; `dags check` names the link too."""
+    dags = crowded.program / "dags"
+    (dags / "self").symlink_to(".")
+    (dags / "after.py").write_text(HEAD + ONE.format(dag="after", task="work", queue="default", number=1))
+    poll("it is named", lambda: "self: leads to " in troubles(crowded), WITHIN, interval=3)
+    assert run(crowded, "after") == "success"
+    assert "self: error: the link leads to" in crowded.cli("dags", "check", "-s", crowded.name).output
+    (dags / "self").unlink()
+    poll("it is no longer named", lambda: "self: leads to " not in troubles(crowded), 120, interval=3)
+
+
 def test_a_pool_that_is_missing_is_made_by_the_advice(crowded: Stack) -> None:
     """Rule: the task waits, the others go on, and with the command that `doctor` gives it runs."""
     begin(crowded, "pooled")

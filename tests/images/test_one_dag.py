@@ -100,7 +100,12 @@ def test_a_file_cannot_signal_the_parsing_of_the_others() -> None:
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(3, "with exit code 3"), (-9, "by signal SIGKILL: out of memory?"), (-11, "by signal SIGSEGV"), (None, "None")],
+    [
+        (3, "with exit code 3"),
+        (-9, "by signal SIGKILL: out of memory?"),
+        (-11, "by signal SIGSEGV, signal 11: a recursion without end, or a C extension"),
+        (None, "None"),
+    ],
 )
 def test_an_ending_in_words(code: int | None, words: str) -> None:
     """Rule: a signal by its name, and what SIGKILL mostly means."""

@@ -19,6 +19,8 @@ from contextlib import suppress
 from functools import wraps
 from typing import Any
 
+from airflow_stack_runtime.patches import link_loops
+
 ENDED = "ParsingEnded: "
 """What an import error begins with that is none of Python's."""
 NEVER = (
@@ -26,6 +28,11 @@ NEVER = (
     " nothing, it is a callback of its DAGs, on_failure_callback or sla_miss_callback"
 )
 """Callbacks of DAGs run in the process that parses their file. Seconds."""
+HINTS = {
+    signal.SIGKILL: ": out of memory?",
+    signal.SIGSEGV: ", signal 11: a recursion without end, or a C extension",
+}
+"""What a signal mostly means that ends a process."""
 REFUSED = "AirflowClusterPolicyViolation: "
 DEATH_OF_PARENT = 1
 """``PR_SET_PDEATHSIG`` of prctl(2)."""
@@ -45,6 +52,7 @@ def apply() -> None:
     )
     DagFileProcessorManager._collect_results_from_processor = told(collect)
     DagFileProcessorManager._kill_timed_out_processors = told_of_timeouts(kill)
+    DagFileProcessorManager._refresh_dag_dir = told_of_loops(DagFileProcessorManager._refresh_dag_dir)
     DagFileProcessor.process_file = sparing(DagFileProcessor.process_file)
 
 
@@ -90,11 +98,25 @@ def told_of_timeouts(kill: Callable[..., None]) -> Callable[..., None]:
     return call
 
 
+def told_of_loops(refresh: Callable[..., bool]) -> Callable[..., bool]:
+    """Of links that were passed over: after each look for files, which has removed what was told before."""
+
+    @wraps(refresh)
+    def call(self: Any) -> bool:
+        refreshed = refresh(self)
+        if refreshed:
+            for path, text in link_loops.problems(self._dag_directory).items():
+                record(path, self.get_dag_directory(), text)
+        return refreshed
+
+    return call
+
+
 def ending(code: int | None) -> str:
     """How a process has ended, in words."""
     if code is not None and code < 0:
-        hint = ": out of memory?" if -code == signal.SIGKILL else ""
-        return f"by signal {signal.Signals(-code).name}{hint}"
+        by = signal.Signals(-code)
+        return f"by signal {by.name}{HINTS.get(by, '')}"
     return f"with exit code {code}"
 
 

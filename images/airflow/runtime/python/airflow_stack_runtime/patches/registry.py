@@ -133,6 +133,7 @@ PATCHES = (
             f"{PROCESS}._run_file_processor",
             f"{MANAGER}._collect_results_from_processor",
             f"{MANAGER}._kill_timed_out_processors",
+            f"{MANAGER}._refresh_dag_dir",
             f"{PROCESSOR}.process_file",
         ),
         reads=(
@@ -173,6 +174,14 @@ PATCHES = (
         (f"{ISSUES}/18010", f"{ISSUES}/8634"),
         replaces=tuple(f"{OTEL}.{name}" for name in ("incr", "decr", "gauge", "timing", "timer")),
         reads=("airflow.metrics.validators:stat_name_otel_handler",),
+    ),
+    Patch(
+        "link_loops",
+        "process",
+        "A link in dags/ that leads back to a folder that is read already ends the parsing of all files.",
+        (f"{ISSUES}/40980",),
+        replaces=("airflow.utils.file:_find_path_from_directory",),
+        reads=("airflow.utils.file:find_path_from_directory",),
     ),
     Patch(
         "inline_triggers",

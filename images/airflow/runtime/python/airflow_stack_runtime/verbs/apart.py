@@ -27,6 +27,8 @@ class Ending(Generic[T]):
     kind: str = ""
     """``timeout``, ``memory`` or ``crash``; empty where there is a result."""
     text: str = ""
+    code: int | None = None
+    """Of a process that has crashed: negative for a signal."""
 
 
 def apart(work: Callable[[], T], seconds: float) -> Ending[T]:
@@ -74,5 +76,5 @@ def _without(code: int | None, kills: int | None) -> Ending[T]:
     if code == -signal.SIGKILL and kills is not None and (after.kills or 0) > kills:
         return Ending(None, "memory", f"the limit of {after.limit} MiB" if after.limit else "the machine's")
     if code is not None and code < 0:
-        return Ending(None, "crash", f"by signal {signal.Signals(-code).name}")
-    return Ending(None, "crash", f"with exit code {code}")
+        return Ending(None, "crash", f"by signal {signal.Signals(-code).name}", code)
+    return Ending(None, "crash", f"with exit code {code}", code)

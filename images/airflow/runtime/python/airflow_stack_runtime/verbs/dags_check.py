@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from airflow_stack_runtime.patches import link_loops
 from airflow_stack_runtime.verbs import loaded_first, throwaway
 from airflow_stack_runtime.verbs.dag_file import Found, Problem, examine
 from airflow_stack_runtime.verbs.dag_references import Reference
@@ -69,7 +70,7 @@ def preload(paths: Iterable[str]) -> None:
 
 
 def check() -> dict[str, Any]:
-    """The whole report: files with their DAGs and problems, problems of plugins, and the limits that hold."""
+    """The whole report: files with their DAGs and problems, problems of plugins and links, and the limits that hold."""
     started = time.monotonic()
     folders = [str(HOME / folder) for folder in FOLDERS]
     first = loaded_first.load(HOME, folders)
@@ -84,6 +85,7 @@ def check() -> dict[str, Any]:
     if conf.getboolean("scheduler", "parsing_pre_import_modules"):
         preload(paths)
     files = [unknown(examine(path, folders, limit), known) for path in paths]
+    links = [Problem("link", f"the link {text}", path) for path, text in link_loops.problems(HOME / "dags").items()]
     for twice in duplicates(files):
         next(found for found in files if found.file == twice.file).problems.append(twice)
     return {
@@ -92,7 +94,7 @@ def check() -> dict[str, Any]:
              "problems": [asdict(each) for each in found.problems]}
             for found in files
         ],
-        "problems": [asdict(each) for each in first],
+        "problems": [asdict(each) for each in (*first, *links)],
         "import_timeout": conf.getfloat("core", "dagbag_import_timeout"),
         "seconds": round(time.monotonic() - started, 3),
     }  # fmt: skip
