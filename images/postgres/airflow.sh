@@ -32,5 +32,5 @@ SELECT format('ALTER DATABASE %I OWNER TO %I', :'database', :'role')
 SQL
 
 # Read by the entrypoint.
-echo ready >"$PGDATA.state"
+echo "ready ${POSTGRES_USER:-postgres} $AIRFLOW_USER $AIRFLOW_DATABASE" >"$PGDATA.state"
 sync "$PGDATA.state"
