@@ -2,13 +2,18 @@
 
 A directory alone can't tell a project that was moved from a new one at its old place, and an id alone can't tell a
 project from its copy. The id is made by the first `up`: to look at a stack, to preview or export it, makes nothing.
+
+The rule: an id is that of the directory where it was up last. Anywhere else it was copied, where another directory that
+is known to have had the id still has it, and moved, where none has. A copy has nothing of what carries the id. What was
+moved has all of it, and only `up` may act on it, which then makes this directory the last.
 """
 
 from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -32,6 +37,8 @@ class Identity:
     """Where the stack has been brought up; the last one comes last."""
     closed: bool = False
     """Whether the stack's folder is another user's, who has kept the id from us."""
+    labelled: tuple[Path, ...] = ()
+    """Directories that are named, along with this id, by what is there of it."""
 
     @classmethod
     def read(cls, program: Path, stack: str) -> Identity:
@@ -43,12 +50,12 @@ class Identity:
             return cls(stack, directory, closed=True)
 
     @classmethod
-    def settle(cls, program: Path, stack: str) -> Identity:
+    def settle(cls, program: Path, stack: str, labelled: tuple[Path, ...] = ()) -> Identity:
         """With an id, and with this directory as the last: for an `up`. A copy of a project gets an id of its own.
 
         Raises OperationError where the stack's folder is another user's.
         """
-        found = cls.read(program, stack)
+        found = replace(cls.read(program, stack), labelled=labelled)
         found.refuse_closed()
         if found.id and found.directories[-1:] == (found.directory,):
             return found
@@ -63,11 +70,22 @@ class Identity:
             folder = _file(self.directory, self.stack).parent
             raise OperationError(f"{folder} is another user's.\nRun this as that user: ls -ld {folder}")
 
-    @property
+    @cached_property
     def copied_from(self) -> Path | None:
         """The directory that this one is a copy of, as far as that is still there and this stack was not up since."""
-        last = self.directories[-1] if self.directories else self.directory
-        return last if not self.is_here(last) and is_at(last, self.stack, self.id) else None
+        if self._was_up_here_last:
+            return None
+        places = (*reversed(self.directories), *self.labelled)
+        return next((one for one in places if not self.is_here(one) and is_at(one, self.stack, self.id)), None)
+
+    @property
+    def moved_from(self) -> Path | None:
+        """Where the stack was up last, if this is neither there nor a copy of it."""
+        return None if self._was_up_here_last or self.copied_from else self.directories[-1]
+
+    @property
+    def _was_up_here_last(self) -> bool:
+        return not self.directories or self.is_here(self.directories[-1])
 
     @property
     def was_up(self) -> bool:

@@ -26,6 +26,20 @@ def main() -> None:
     except StackError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
+    except Exception as error:
+        # Docker's library is loaded where it is needed alone.
+        if not (refused := _of_docker(error)):
+            raise
+        typer.echo(f"error: {refused}", err=True)
+        sys.exit(1)
+
+
+def _of_docker(error: Exception) -> str:
+    """What Docker refuses, in its words; empty for every other error."""
+    if type(error).__module__ != "docker.errors":
+        return ""
+    told = str(getattr(error, "explanation", None) or error)
+    return f"Docker refuses: {told}\nHow the stack is: airflow-stack status; `airflow-stack up` brings it back."
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python's signature

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -166,8 +168,9 @@ def scale(
     running = find(cwd, stack)
     for role, count in wanted.items():
         running.check_scale(role, count)
-    for role, count in wanted.items():
-        running.scale(role, count, say)
+    with _going_on(stack):
+        for role, count in wanted.items():
+            running.scale(role, count, say)
 
 
 @app.command()
@@ -182,4 +185,18 @@ def restart(
     """
     from airflow_stack.operations.running import find
 
-    find(cwd, stack).restart(role, say)
+    with _going_on(stack):
+        find(cwd, stack).restart(role, say)
+
+
+@contextmanager
+def _going_on(stack: str) -> Iterator[None]:
+    """What is said where Ctrl-C ends the wait: Docker and AWS finish what they were asked for."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(
+            "interrupted: what has begun goes on without this command. How far it is: airflow-stack status -s"
+            f" {stack}; run the same command again to have the rest done, and to wait for it."
+        )
+        sys.exit(INTERRUPTED)

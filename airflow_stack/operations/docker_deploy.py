@@ -15,7 +15,7 @@ from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.machine import Machine
 from airflow_stack.backends.pulumi_program import clear_errors
 from airflow_stack.config import Secrets, StackConfig
-from airflow_stack.operations import engine_memory, origin
+from airflow_stack.operations import engine_memory, origin, ownership
 from airflow_stack.operations.health import wait_until_healthy
 from airflow_stack.operations.prepare import prepare
 from airflow_stack.operations.running import docker_scale
@@ -36,7 +36,7 @@ def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> 
     containers = plan(config, describe(config), machine)
     if updating:
         prepare(config, secrets.given().keys(), containers, machine, stack, "pulumi", say)
-        machine = replace(machine, id=Identity.settle(program, stack).id)
+        machine = replace(machine, id=ownership.settle(program, stack).id)
     return local.deploy(config, secrets, containers, machine, stack, created=_wait)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,12 @@ from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import Plan, plan, servers
 from airflow_stack.backends.identity import Identity, has_secrets
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE
-from airflow_stack.backends.machine import Machine
+from airflow_stack.backends.machine import ORIGIN_FILE, Machine, memory_file
 from airflow_stack.config import SECRET_KEYS, ConfigError, Secrets, StackConfig, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.config.problems import secret_problems
-from airflow_stack.errors import OperationError
+from airflow_stack.errors import OperationError, StackError
 from airflow_stack.operations import engine_memory, origin, ownership
 from airflow_stack.operations.compose_cli import ComposeCli
 from airflow_stack.operations.docker_setup import ensure_engine
@@ -50,9 +50,12 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     target_of(config, program, stack).refuse_elsewhere("this brings up stacks of this machine")
     Identity.read(program, stack).refuse_closed()
     ensure_engine(say)
-    origin.settle(config, program, say)
-    engine_memory.settle(config, program, stack, say)
-    with stopping.replaced(lambda: _tasks(program, stack, config), config.worker.stop_timeout, say):
+    with (
+        _untouched_where_refused(program, stack),
+        stopping.replaced(lambda: _tasks(program, stack, config), config.worker.stop_timeout, say),
+    ):
+        origin.settle(config, program, say)
+        engine_memory.settle(config, program, stack, say)
         docker_scale.settle(config, program, stack, say)
         pulumi = None if use_compose else _usable_pulumi(program, stack, say)
         if pulumi is not None:
@@ -63,6 +66,25 @@ def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> N
     for line in _summary(config, program, stack):
         say(line)
     say(f"ready in {time.monotonic() - start:.0f} s")
+
+
+@contextmanager
+def _untouched_where_refused(program: Path, stack: str) -> Iterator[None]:
+    """An `up` that has created nothing leaves no records of it: they would look like those of a stack.
+
+    What Pulumi keeps there stays: its passphrase may be in use by then.
+    """
+    secrets = secrets_directory(program, stack)
+    records = (program / ORIGIN_FILE, memory_file(program, stack), secrets, secrets.parent, secrets.parent.parent)
+    new = [path for path in records if not path.exists()]
+    try:
+        yield
+    except StackError:
+        if not Identity.read(program, stack).id:
+            for path in new:
+                with suppress(OSError):  # it was never made, or there is more in it
+                    path.rmdir() if path.is_dir() else path.unlink()
+        raise
 
 
 def _usable_pulumi(program: Path, stack: str, say: Say) -> PulumiCli | None:
@@ -93,6 +115,7 @@ def down(directory: Path, stack: str, say: Say) -> None:
     ensure_engine(say)
     pulumi = PulumiCli.that_may_know(program, stack)
     found = judged(pulumi, config) if pulumi is not None else ownership.look(config, program, stack)
+    found.refuse_moved()
     was_up = bool(found.ours("container") or found.ours("network"))
     data = found.ours("volume")
     had_data = bool(data) or has_secrets(program, stack)
@@ -110,8 +133,9 @@ def down(directory: Path, stack: str, say: Say) -> None:
         say(_farewell(program, stack, data, was_up=was_up))
     else:
         shutil.rmtree(secrets_directory(program, stack), ignore_errors=True)
-        say(f"stack {stack!r} is down, and its data deleted")
-    for owner in found.namesakes():
+        done = "is down, and its data deleted" if was_up or data else "was not up here: its secrets are deleted"
+        say(f"stack {stack!r} {done}")
+    for owner in dict.fromkeys([*found.originals(), *found.namesakes()]):
         say(f"left alone: what is {owner}" + (f"; to {owner.take_down}" if owner.is_there else ""))
 
 
@@ -126,7 +150,7 @@ def _farewell(program: Path, stack: str, data: Sequence[Thing], *, was_up: bool)
 
 
 def _tasks(program: Path, stack: str, config: StackConfig) -> Mapping[str, Any]:
-    return DockerStack.find(program, stack, config).tasks()
+    return DockerStack.find(program, stack, config, to_replace=True).tasks()
 
 
 def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack: str, say: Say) -> None:
@@ -134,7 +158,7 @@ def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack
     planned = plan(config, describe(config), machine)
     values = _values_without_pulumi(config, set_secrets, machine, stack)
     prepare(config, set_secrets, planned, machine, stack, "compose", say)
-    machine = replace(machine, id=Identity.settle(program, stack).id)
+    machine = replace(machine, id=ownership.settle(program, stack).id)
     contents = files(config, values, servers(config))
     secret_files.write(machine.secrets, values, contents)
     file = machine.secrets.parent / "compose.yaml"

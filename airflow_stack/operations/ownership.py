@@ -1,9 +1,10 @@
 """What of Docker's containers, networks and volumes is a stack's, and whose the rest is. Every verb asks here.
 
 An object says by its labels who has made it: the stack's name, its directory and its id (`backends/identity.py`). It
-is ours where the id is ours and no other directory has that id. Objects of versions before there were ids say less:
-then the directory counts, which a container tells by the secret files that it mounts, and what tells nothing belongs
-to whom its neighbours belong to: those of its name's prefix, those that are in it, those that mount it.
+is ours where the id is ours, and this directory is no copy of another that has it: the rule is there. Objects of
+versions before there were ids say less: then the directory counts, which a container tells by the secret files that it
+mounts, and what tells nothing belongs to whom its neighbours belong to: those of its name's prefix, those that are in
+it, those that mount it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -25,9 +26,10 @@ from airflow_stack.airflow.secrets import DIRECTORY as MOUNTED
 from airflow_stack.airflow.secrets import fingerprint
 from airflow_stack.backends.containers import name_prefix, network_names
 from airflow_stack.backends.identity import Identity, is_at
-from airflow_stack.backends.labels import DIRECTORY, ID, SECRETS, SERVICE, STACK
+from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SECRETS, SERVICE, STACK
 from airflow_stack.config import StackConfig
 from airflow_stack.config.load import secrets_directory
+from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_engine import client
 
 Kind = Literal["container", "network", "volume"]
@@ -124,7 +126,16 @@ class Ownership:
     """Keys of what Pulumi's state of this stack holds."""
 
     def owner(self, thing: Thing) -> Owner:
-        """By what it says, else by its neighbours."""
+        """By what it says, else by its neighbours. Of what this is a copy of, where that is now."""
+        owner, me = self._told(thing), self.identity
+        if owner.directory is None or me.copied_from is None or owner.stack != me.stack:
+            return owner
+        has_our_id = owner.id == me.id if owner.id else owner.directory in me.directories
+        if has_our_id and (me.is_here(owner.directory) or not owner.is_there):
+            return Owner(owner.stack, me.copied_from, me.id)
+        return owner
+
+    def _told(self, thing: Thing) -> Owner:
         if found := thing.told():
             return found
         stack = thing.labels.get(STACK, "")
@@ -146,7 +157,8 @@ class Ownership:
         if me.closed:
             return here
         if owner.id:
-            return owner.id == me.id and (here or not owner.is_there)
+            made_here = here or owner.directory in me.directories or not owner.is_there
+            return owner.id == me.id and me.copied_from is None and made_here
         if not self._has_our_name(thing):
             return False
         if here:
@@ -157,10 +169,35 @@ class Ownership:
     def ours(self, kind: Kind) -> list[Thing]:
         return [thing for thing in self.things if thing.kind == kind and self.is_ours(thing)]
 
+    @cached_property
+    def moved_from(self) -> Path | None:
+        """Where this directory's stack was made, if it was moved since; None too where nothing of it is there.
+
+        Its containers mount the paths of that place: Docker can neither start nor copy them.
+        """
+        ours = [thing for thing in self.things if self.is_ours(thing)]
+        made = [thing for thing in ours if MANAGED_BY in thing.labels and thing.key not in self.state]
+        places = [self.owner(thing).directory for thing in made if thing.kind == "container"]
+        elsewhere = (place for place in places if place and not self.identity.is_here(place))
+        return (self.identity.moved_from or next(elsewhere, None)) if ours else None
+
+    def refuse_moved(self) -> None:
+        """Raises OperationError where the stack was moved and not up since: a verb would break what is up."""
+        if self.moved_from:
+            raise OperationError(
+                f"this stack was moved from {self.moved_from}: run `airflow-stack up -s {self.identity.stack}` first,"
+                " which makes its containers anew for this directory.\nNothing was changed."
+            )
+
     def namesakes(self) -> list[Owner]:
         """Other stacks of this one's name that have containers, each once."""
         found = [self.owner(one) for one in self.things if one.kind == "container" and not self.is_ours(one)]
         return list(dict.fromkeys(owner for owner in found if owner.stack == self.identity.stack))
+
+    def originals(self) -> list[Owner]:
+        """What this directory is a copy of, if it is one, be it up or not."""
+        me = self.identity
+        return [Owner(me.stack, me.copied_from, me.id)] if me.copied_from else []
 
     def misplaced(self) -> list[Thing]:
         """What Pulumi's state holds though it is somebody else's: of a copied state, or one that clones share."""
@@ -196,12 +233,26 @@ def look(
 
     Raises OperationError where Docker does not answer.
     """
-    identity = Identity.read(program, stack)
-    found = Ownership(identity, name_prefix(config), network_names(config), tuple(_things()))
+    things = tuple(_things())
+    identity = _identity(program, stack, things)
+    found = Ownership(identity, name_prefix(config), network_names(config), things)
     others = [one for one in found.things if one.labels.get(STACK) == stack and not found.is_ours(one)]
     if state is None or not others:
         return found
     return Ownership(identity, found.prefix, found.network_names, found.things, frozenset(state()))
+
+
+def settle(program: Path, stack: str) -> Identity:
+    """This directory's identity for an `up`. Raises OperationError where it is another user's."""
+    return Identity.settle(program, stack, _identity(program, stack, _things()).labelled)
+
+
+def _identity(program: Path, stack: str, things: Iterable[Thing]) -> Identity:
+    """With what labels add: a copy made before a move learns by them where its original is now."""
+    known = Identity.read(program, stack)
+    told = [owner for thing in things if (owner := thing.told()) and owner.id]
+    places = {owner.directory for owner in told if owner.directory and owner.id == known.id}
+    return replace(known, labelled=tuple(sorted(places)))
 
 
 def containers(found: Ownership) -> list[Container]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import FOLDERS, Plan
-from airflow_stack.backends.identity import FILE
+from airflow_stack.backends.identity import FILE, has_secrets, is_at
 from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import StackConfig
@@ -127,6 +127,14 @@ def _shares_secrets(owner: Owner, machine: Machine) -> bool:
     return theirs == secret_files.kept(machine.secrets).get(PASSWORD)
 
 
+def _keeps_secrets(place: Path, owner: Owner) -> bool:
+    """Whether what opens the owner's data is there, with its id: Docker makes empty directories of what it lacks."""
+    try:
+        return has_secrets(place, owner.stack) and is_at(place, owner.stack, owner.id)
+    except PermissionError:
+        return True
+
+
 def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:
     here, folder = owner.directory in (None, machine.program), machine.secrets.parent
     anew = f"begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
@@ -137,7 +145,13 @@ def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:
             f"  mend: bring them back from your backup; or {anew}"
         )
     whose = f"stack {owner.stack}" if here else f"stack {owner.stack} in {owner.directory}"
-    theirs = (owner.directory or machine.program) / ".airflow-stack" / owner.stack
+    place = owner.directory or machine.program
+    if not _keeps_secrets(place, owner):
+        return (
+            f"the volume {name} holds the data of {whose}, whose secrets are neither there nor in {machine.secrets}.\n"
+            f"  mend: bring {folder} back from where the stack was moved to, or from your backup; or {anew}"
+        )
+    theirs = secrets_directory(place, owner.stack).parent
     bring = f"mv {theirs}/secrets {theirs}/{FILE} {folder}/" if owner.id else f"cp -r {theirs}/secrets {folder}/"
     return (
         f"the volume {name} holds the data of {whose}, and is not this one's.\n"

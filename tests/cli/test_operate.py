@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker.errors import APIError
 
 from airflow_stack import cli
 from airflow_stack.errors import OperationError
@@ -59,12 +60,18 @@ class Fake:
     def check_scale(self, role: str, _count: int) -> None:
         if role == "postgres":
             raise OperationError("postgres can't be scaled.")
+        if role == "broken":
+            raise APIError("500 Server Error", explanation="error mounting /old: not a directory")
 
     def scale(self, role: str, count: int, _say: Any) -> None:
         self.asked.append(("scale", role, count))
+        if role == "slow":
+            raise KeyboardInterrupt
 
     def restart(self, role: str, _say: Any) -> None:
         self.asked.append(("restart", role))
+        if role == "slow":
+            raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -212,3 +219,24 @@ def test_stacks_and_roles_complete(
         (tmp_path / f"Pulumi.{name}.yaml").touch()
     monkeypatch.chdir(tmp_path)
     assert completions(monkeypatch, capsys, line) == offered
+
+
+@pytest.mark.parametrize("words", [("restart", "slow"), ("scale", "slow=2")], ids=" ".join)
+def test_ctrl_c_says_that_the_work_goes_on(
+    fake: Fake,  # noqa: ARG001
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+) -> None:
+    """Rule: 130, and a word on what becomes of what was begun."""
+    assert call(words[0], "-s", "local", *words[1:]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted: what has begun goes on without this command" in said
+    assert "airflow-stack status -s local" in said
+
+
+def test_what_docker_refuses_is_one_error(fake: Fake, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ARG001
+    """Rule: its words and what to do, and no traceback, whichever verb asked."""
+    assert call("scale", "-s", "local", "broken=1") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: Docker refuses: error mounting /old: not a directory\n")
+    assert "`airflow-stack up`" in said

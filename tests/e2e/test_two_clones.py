@@ -230,6 +230,34 @@ def test_a_throw_away_stack_takes_its_own_data_alone(first: Stack, second: Stack
     assert "Kept" not in again
 
 
+def test_a_copy_of_what_was_moved_deletes_nothing_of_it(session: Session, tmp_path: Path) -> None:
+    """Rule: what was moved is up again first, and untouched until then; a copy of it takes none of its data."""
+    own = Stack(session, tmp_path, SMALL)
+    own.up(compose=True)
+    before, place = things(own), own.program
+    own.program = place.rename(place.with_name("moved"))
+    for words in (("status",), ("restart", "scheduler"), ("scale", "scheduler=0"), ("down",)):
+        refused = own.cli(words[0], "-s", own.name, *words[1:])
+        assert refused.code == 1
+        assert f"this stack was moved from {place}: run `airflow-stack up -s {own.name}` first" in refused.output
+        assert "Traceback" not in refused.output
+    assert things(own) == before
+    assert not place.exists()
+    own.up(compose=True)
+    assert own.unhealthy() == []
+    copy = Stack(session, tmp_path, SMALL | {"target": {"throw_away": True}}, name=own.name)
+    shutil.copytree(own.state.parent, copy.state.parent)
+    own.down()
+    kept = own.listed("volume")
+    assert kept == [own.container("postgres-data")]
+    said = copy.cli("down", "-s", copy.name).check().output
+    assert f"left alone: what is of stack '{own.name}' in {own.program}" in said
+    assert own.listed("volume") == kept
+    own.write({"target": {"throw_away": True}})
+    own.down()
+    assert own.listed("volume") == []
+
+
 @engine_tests
 def test_pulumi_in_the_one_leaves_the_other_alone(first: Stack, session: Session, tmp_path: Path) -> None:
     """Rule: the same with Pulumi: up, a changed up, and a copy of the directory with Pulumi's state in it."""
@@ -250,7 +278,7 @@ def test_pulumi_in_the_one_leaves_the_other_alone(first: Stack, session: Session
     assert things(own) == before
     own.program.rename(own.program.with_name("moved"))
     own.program = own.program.with_name("moved")
-    assert own.cli("status", "-s", own.name).code == 0
+    assert own.cli("status", "-s", own.name).code == 1
     own.up()
     moved = things(own)
     assert {name for name in before if moved[name] == before[name]} == {*own.listed("network"), *own.listed("volume")}

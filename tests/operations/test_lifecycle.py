@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,8 @@ from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SERVICE, ST
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import read_stack_file
 from airflow_stack.errors import OperationError
-from airflow_stack.operations import image_build, lifecycle, ownership, preflight
+from airflow_stack.operations import engine_memory, image_build, lifecycle, origin, ownership, preflight
+from airflow_stack.operations.running import docker_scale, find
 
 from .engine import Engine, put_up
 
@@ -169,3 +171,65 @@ def test_an_up_that_is_refused_makes_no_id(engine: Engine, tmp_path: Path, monke
             lifecycle._compose_up(read_stack_file(mine, "local")[0], set(), mine, "local", print)
     assert engine.names() == before
     assert Identity.read(mine, "local").id == ""
+
+
+def test_the_down_of_a_copy_keeps_the_data_of_what_was_moved(engine: Engine, tmp_path: Path, down: Down) -> None:
+    """Rule: throw_away in a copy that was never up deletes nothing of the original, which is down."""
+    mine = project(tmp_path / "mine", throw_away=True)
+    known = was_up(mine)
+    put_up(engine, mine, "local", "", known)
+    moved = mine.rename(tmp_path / "moved")
+    Identity.settle(moved, "local")
+    engine.entries["container"].clear()
+    engine.entries["network"].clear()
+    shutil.copytree(moved, tmp_path / "copy")
+    assert down(tmp_path / "copy") == [
+        "stack 'local' was not up here: its secrets are deleted",
+        f"left alone: what is of stack 'local' in {moved}; to take it down: make -C {moved} down STACK=local",
+    ]
+    assert engine.names() == {"af-postgres-data"}
+    assert "stack 'local' is down, and its data deleted" in down(moved)
+    assert engine.names() == set()
+
+
+def test_a_down_of_what_was_moved_is_refused(engine: Engine, tmp_path: Path, down: Down) -> None:
+    """Rule: that a directory is gone proves no right to delete: an `up` here does."""
+    mine = project(tmp_path / "mine", throw_away=True)
+    made = put_up(engine, mine, "local", "", was_up(mine))
+    moved = mine.rename(tmp_path / "moved")
+    with pytest.raises(OperationError, match=f"this stack was moved from {mine}: run `airflow-stack up -s local` firs"):
+        down(moved)
+    assert engine.names() == made
+    assert (moved / ".airflow-stack" / "local" / "secrets" / "values" / "fernet_key").exists()
+
+
+def test_a_verb_on_what_was_moved_touches_nothing(engine: Engine, tmp_path: Path) -> None:
+    """Rule: it is refused before a container is stopped, and an `up` starts none that mounts the old place."""
+    mine = project(tmp_path / "mine")
+    put_up(engine, mine, "local", "", was_up(mine))
+    moved = mine.rename(tmp_path / "moved")
+    with pytest.raises(OperationError, match="was moved from"):
+        find(moved, "local")
+    config, _ = read_stack_file(moved, "local")
+    engine.entries["container"]["af-scheduler"]["State"]["Status"] = "exited"
+    docker_scale._write(moved, "local", {"scheduler": 0})
+    docker_scale.settle(config, moved, "local", print)  # the engine's containers have no start()
+    assert docker_scale.scaled(moved, "local") == {}
+
+
+def test_a_refused_up_leaves_no_records(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: a directory in which nothing was brought up looks as before, so that nothing takes it for a stack's."""
+    other, mine = project(tmp_path / "other"), project(tmp_path / "mine")
+    put_up(engine, other, "local", "", was_up(other))
+    for module in (preflight, engine_memory):
+        monkeypatch.setattr(module, "client", lambda: engine)
+    monkeypatch.setattr(image_build, "missing", lambda _: [])
+    monkeypatch.setattr(origin, "reaches_registry", lambda _: True)
+    with pytest.raises(OperationError, match="no container, network or volume was created"):
+        lifecycle.up(mine, "local", print, use_compose=True)
+    assert not (mine / ".airflow-stack").exists()
+    (mine / ".airflow-stack").mkdir()
+    (mine / ".airflow-stack" / "passphrase").write_text("x")
+    with pytest.raises(OperationError, match="no container, network or volume was created"):
+        lifecycle.up(mine, "local", print, use_compose=True)
+    assert [path.name for path in (mine / ".airflow-stack").iterdir()] == ["passphrase"]

@@ -123,6 +123,19 @@ def test_data_whose_secrets_are_lost(engine: Engine, tmp_path: Path) -> None:
     assert volumes(tmp_path / "one", given={preflight.PASSWORD}) == []
 
 
+@pytest.mark.parametrize("skeleton", [True, False])
+def test_the_advice_names_no_directory_that_has_nothing_to_give(engine: Engine, tmp_path: Path, skeleton: bool) -> None:
+    """Rule: where the secrets are gone, or are empty directories that Docker has made, nothing is to be moved."""
+    up(engine, tmp_path / "one")
+    shutil.rmtree(tmp_path / "one")
+    if skeleton:
+        (tmp_path / "one" / ".airflow-stack" / "local" / "secrets" / "fernet_key").mkdir(parents=True)
+    (problem,) = volumes(tmp_path / "two")
+    assert f"holds the data of stack local in {tmp_path / 'one'}, whose secrets are neither there nor in" in problem
+    assert f"mend: bring {tmp_path / 'two' / '.airflow-stack' / 'local'} back from where the stack was" in problem
+    assert "mv " not in problem
+
+
 def test_data_that_pulumi_s_state_holds(engine: Engine, tmp_path: Path) -> None:
     """Rule: a state in a backend of the user's has the password too."""
     up(engine, tmp_path / "one")

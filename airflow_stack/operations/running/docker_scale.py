@@ -16,6 +16,7 @@ from airflow_stack.backends.labels import MANAGED_BY, SERVICE
 from airflow_stack.config import StackConfig
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.errors import OperationError
+from airflow_stack.operations import ownership
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.running import docker_containers as containers
 from airflow_stack.operations.running.interface import Say
@@ -58,9 +59,12 @@ def scaled(program: Path, stack: str) -> dict[str, int]:
 
 
 def settle(config: StackConfig, program: Path, stack: str, say: Say) -> None:
-    """Back to what the config says, before an update: no extra worker, and nothing stopped that belongs to it."""
+    """Back to what the config says, before an update: no extra worker, and nothing stopped that belongs to it.
+
+    What was moved can't be started, and the update makes it anew.
+    """
     found = containers.find(config, program, stack)
-    counts = scaled(program, stack)
+    counts = {} if ownership.look(config, program, stack).moved_from else scaled(program, stack)
     remove([one for one in found if containers.is_extra(one)], say)
     for container in found:
         is_ours = containers.role(container) in counts and not containers.is_extra(container)

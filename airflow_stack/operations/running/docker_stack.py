@@ -59,8 +59,13 @@ class DockerStack:
     plan: Plan
 
     @classmethod
-    def find(cls, program: Path, stack: str, config: StackConfig) -> DockerStack:
-        """Raises OperationError where it has no container, or Docker does not answer."""
+    def find(cls, program: Path, stack: str, config: StackConfig, *, to_replace: bool = False) -> DockerStack:
+        """Raises OperationError where it has no container, or Docker does not answer.
+
+        One that was moved is refused as well, but where an `up` is about to replace its containers.
+        """
+        if not to_replace:
+            ownership.look(config, program, stack).refuse_moved()
         if not containers.find(config, program, stack):
             others = namesakes(config, program, stack)
             raise OperationError(f"stack {stack!r} is not up{others}.\nBring it up: airflow-stack up -s {stack}")
@@ -250,6 +255,7 @@ class DockerStack:
 
     def _template(self) -> Container:
         """What a container of its own is a copy of: one that reaches what tasks reach."""
+        ownership.look(self.config, self.program, self.name).refuse_moved()
         found = self._containers()
         for role in (self._deployment.runner, self._deployment.one(schedules=True)):
             for container in found:
