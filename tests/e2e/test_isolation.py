@@ -47,7 +47,9 @@ FILES = {
     + ONE.format(dag="pooled", task="work", queue="default", number=1).replace("queue='default'", "pool='gone'"),
     "exits.py": "# airflow DAG\nimport os\nos._exit(3)\n",
     "signals.py": "# airflow DAG\nimport os, signal\nos.killpg(0, signal.SIGKILL)\n",
+    "parent.py": "# airflow DAG\nimport os, signal\nos.kill(os.getppid(), signal.SIGTERM)\n",
 }
+NAMED = ("the listener raises", "exits.py: ", "signals.py: ", "parent.py: ")
 BLOCKS = """
 import asyncio, time
 import pendulum
@@ -209,7 +211,7 @@ def test_what_raises_in_the_scheduler_is_passed_over_and_named(crowded: Stack) -
     assert run(crowded, "listened") == "success"
 
     def told() -> bool:
-        return all(words in troubles(crowded) for words in ("the listener raises", "exits.py: ", "signals.py: "))
+        return all(words in troubles(crowded) for words in NAMED)
 
     poll("all are named", told, 120, interval=3)
     assert run(crowded, "good", 2) == "success"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -88,14 +91,94 @@ def test_the_other_dags_get_their_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row.dag_id for row in session.rows] == ["bad"]
 
 
-def test_a_file_cannot_signal_the_parsing_of_the_others() -> None:
-    """Rule: `os.killpg(0, …)` in a file ends its own process alone."""
-    child = os.fork()
-    if child == 0:
-        parsing.apart(lambda: os.killpg(0, signal.SIGKILL))()
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    assert os.WTERMSIG(status) == signal.SIGKILL
+def terminate_parent() -> None:
+    """A file that does so, and goes on for a while."""
+    os.kill(os.getppid(), signal.SIGTERM)
+    time.sleep(60)
+
+
+class SignalledError(Exception):
+    """What the manager, which is this process, gets."""
+
+
+@pytest.fixture
+def parse() -> Iterator[Callable[[Callable[[], None]], int]]:
+    """Do it as the parsing of a file, in a process that this one starts as the manager; how that has ended."""
+
+    def handler(*_: Any) -> None:
+        raise SignalledError
+
+    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def run(work: Callable[[], None]) -> int:
+        # As Airflow's own way: its processes are those of multiprocessing, and forks.
+        process = multiprocessing.get_context("fork").Process(target=parsing.apart(work))
+        process.start()
+        process.join(10)
+        stopped = process.is_alive()
+        process.kill()
+        process.join()
+        assert process.exitcode is not None
+        return 0 if stopped else process.exitcode
+
+    yield run
+    for number, was in before.items():
+        signal.signal(number, was)
+
+
+@pytest.mark.parametrize(
+    ("work", "code"),
+    [
+        (lambda: os.killpg(0, signal.SIGKILL), -signal.SIGKILL),
+        (terminate_parent, -signal.SIGTERM),
+        (lambda: os.kill(os.getpid(), signal.SIGSEGV), -signal.SIGSEGV),
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), -signal.SIGTERM),
+        (lambda: os._exit(3), 3),
+        (lambda: None, 0),
+    ],
+    ids=["group", "parent", "crash", "itself", "exit", "good"],
+)
+def test_a_file_cannot_signal_the_parsing_of_the_others(
+    parse: Callable[[Callable[[], None]], int], work: Callable[[], None], code: int
+) -> None:
+    """Rule: what it sends to its group or its parent ends its own parsing alone; how it has ended is told as it is."""
+    assert parse(work) == code
+
+
+def test_the_process_of_a_file_ends_with_the_one_between(tmp_path: Path) -> None:
+    """Rule: killed for its time, or with the manager, nothing of the parsing is left."""
+
+    def hang() -> None:
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        (tmp_path / "pid").rename(tmp_path / "written")
+        time.sleep(60)
+
+    process = multiprocessing.get_context("fork").Process(target=parsing.apart(hang))
+    process.start()
+    try:
+        wait((tmp_path / "written").exists)
+        child = int((tmp_path / "written").read_text())
+        assert child != process.pid
+    finally:
+        process.kill()
+        process.join()
+    wait(lambda: state(child) in ("", "Z"))
+
+
+def state(pid: int) -> str:
+    """As the kernel has it: Z has ended; empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
+
+
+def wait(condition: Callable[[], bool]) -> None:
+    """At most ten seconds."""
+    end = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.mark.parametrize(
@@ -112,18 +195,36 @@ def test_an_ending_in_words(code: int | None, words: str) -> None:
     assert words in parsing.ending(code)
 
 
+class Ended:
+    """As Airflow's process of a file, whose pipe is closed a moment before it has ended."""
+
+    def __init__(self, result: Any, code: int, path: str) -> None:
+        self._result, self.exit_code, self.file_path = result, code, path
+        self._process = SimpleNamespace(join=self.wait)
+        self._waited_for = False
+
+    def wait(self) -> None:
+        self._waited_for = True
+
+    @property
+    def result(self) -> Any:
+        if not self._waited_for:
+            raise RuntimeError("Tried to get the result before it's done!")
+        return self._result
+
+
 def test_files_that_end_their_process_are_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: by an import error, whether the process ended by itself or was killed."""
     told: list[tuple[str, str]] = []
     monkeypatch.setattr(parsing, "record", lambda path, _, text: told.append((path, text)))
-    collect = parsing.told(lambda *_: None)
+    collect = parsing.told(lambda _, processor: processor.result)
     manager = SimpleNamespace(
         _processors={"hangs.py": 1, "good.py": 2},
         _processor_timeout=timedelta(seconds=50),
         get_dag_directory=lambda: "dags",
     )
-    collect(manager, SimpleNamespace(result=(1, 0, 0), exit_code=0, file_path="good.py"))
-    collect(manager, SimpleNamespace(result=None, exit_code=3, file_path="exits.py"))
+    collect(manager, Ended((1, 0, 0), 0, "good.py"))
+    collect(manager, Ended(None, 3, "exits.py"))
     parsing.told_of_timeouts(lambda self: self._processors.pop("hangs.py"))(manager)
     assert [path for path, _ in told] == ["exits.py", "hangs.py"]
     assert "exit code 3" in told[0][1]
@@ -171,9 +272,9 @@ def import_errors(stand_in: Callable[..., ModuleType]) -> ImportErrors:
 def test_what_is_told_of_a_file_goes_with_it(import_errors: ImportErrors) -> None:
     """Rule: an import error of a file that was deleted is removed by Airflow, which compares the folder parsed."""
     manager = SimpleNamespace(get_dag_directory=lambda: "dags")
-    collect = parsing.told(lambda *_: None)
+    collect = parsing.told(lambda _, processor: processor.result)
     for _ in range(2):
-        collect(manager, SimpleNamespace(result=None, exit_code=3, file_path="exits.py"))
+        collect(manager, Ended(None, 3, "exits.py"))
     assert [row.filename for row in import_errors.rows] == ["exits.py"]
     import_errors.clear(["exits.py"], "dags")
     assert len(import_errors.rows) == 1

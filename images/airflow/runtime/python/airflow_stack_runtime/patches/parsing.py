@@ -3,7 +3,8 @@
 Each file is parsed in a process of its own, which Airflow kills after ``core.dag_file_processor_timeout``. Three things
 are left, and are replaced here:
 
-- A file that signals its process group ends the manager, in whose group it is, again and again: no other file is read.
+- A file that signals its process group, or its parent, ends or stops the manager again and again: no other file is
+  read.
 - A file whose process is killed, or ends by itself, is told of in a log of the scheduler alone.
 - A DAG that a cluster policy refuses is an import error of its file, and with an import error no DAG of the file is
   scheduled: https://github.com/apache/airflow/blob/2.10.2/airflow/models/dag.py, ``dags_needing_dagruns``.
@@ -17,7 +18,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
 from airflow_stack_runtime.patches import link_loops
 
@@ -57,25 +58,58 @@ def apply() -> None:
 
 
 def apart(parse: Callable[..., None]) -> Callable[..., None]:
-    """In a process group of its own, which still ends with the manager."""
+    """In a child of the process that the manager starts, and in a process group of its own.
+
+    What a file sends to its parent, or to its group, reaches no more than that process, which waits for the child and
+    ends as it has ended. Both still end with the manager.
+    """
 
     @wraps(parse)
     def call(*arguments: Any, **named: Any) -> None:
-        import ctypes
-
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
-            os.setpgid(0, 0)
+        for number in (signal.SIGTERM, signal.SIGINT):  # the manager's own handlers, inherited, end its other files
+            signal.signal(number, signal.SIG_DFL)
+        _end_with_parent()
+        between = os.getpid()
+        child = os.fork()
+        if child:
+            _, status = os.waitpid(child, 0)
+            _end_as(os.waitstatus_to_exitcode(status))
+        _end_with_parent()
+        if os.getppid() != between:  # it has ended before this was asked for
+            os._exit(1)
         parse(*arguments, **named)
 
     return call
 
 
+def _end_with_parent() -> None:
+    """Outside its parent's process group. Where the kernel allows neither, parsing goes on as before."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(DEATH_OF_PARENT, signal.SIGKILL)
+        os.setpgid(0, 0)
+
+
+def _end_as(code: int) -> NoReturn:
+    """With the same exit code, or by the same signal."""
+    if code < 0:
+        with suppress(OSError):  # SIGKILL has no handler that could be set
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code & 0xFF)
+
+
 def told(collect: Callable[..., None]) -> Callable[..., None]:
-    """Of a process that has ended without a result."""
+    """Of a process that has ended without a result.
+
+    It is waited for: the kernel closes its files, which wakes the manager, a moment before it has ended, and a process
+    that seems to live and has no result ends the manager by an AirflowException.
+    """
 
     @wraps(collect)
     def call(self: Any, processor: Any) -> None:
+        processor._process.join()
         collect(self, processor)
         if processor.result is None:
             text = f"parsing this file ends its process, {ending(processor.exit_code)}"

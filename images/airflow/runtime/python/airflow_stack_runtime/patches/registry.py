@@ -138,6 +138,7 @@ PATCHES = (
         ),
         reads=(
             f"{PROCESS}.start",
+            f"{PROCESS}.done",
             f"{MANAGER}.clear_nonexistent_import_errors",
             f"{MANAGER}.get_dag_directory",
             "airflow.models.dag:DagModel.dags_needing_dagruns",
