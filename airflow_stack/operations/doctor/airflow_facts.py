@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -29,13 +29,19 @@ LARGE = 5 * 1024**3
 TOLD = 5
 
 
-def judge(facts: Facts, config: StackConfig, stack: str, asked: float, answered: float) -> Iterator[Finding]:
-    """Every fact that there is. ``asked`` and ``answered``: this machine's clock around the question."""
+def judge(
+    facts: Facts, config: StackConfig, stack: str, asked: float, answered: float, crashing: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Every fact that there is.
+
+    ``asked`` and ``answered``: this machine's clock around the question. ``crashing``: roles that end again and again,
+    which no restart helps.
+    """
     yield from _clocks(facts, asked, answered)
     database = facts.get("database", {})
     yield from _database(database, stack)
     if "jobs" in facts:
-        yield from _heartbeats(facts["jobs"], config, stack)
+        yield from _heartbeats(facts["jobs"], config, stack, crashing)
     if facts.get("broker"):
         yield from _broker(facts["broker"], stack)
     if "tasks" in facts:
@@ -104,10 +110,11 @@ def _database(database: Facts, stack: str) -> Iterator[Finding]:
         yield missing(what, database["problem"].rstrip("."), "nothing is scheduled, and nothing runs", logs)
 
 
-def _heartbeats(jobs: list[Facts], config: StackConfig, stack: str) -> Iterator[Finding]:
+def _heartbeats(jobs: list[Facts], config: StackConfig, stack: str, crashing: Collection[str]) -> Iterator[Finding]:
     for role in (role for role in there(config) if role.job):
         ages = [job["age"] for job in jobs if job["type"] == role.job]
-        what, mend = f"Heartbeat of the {role.name}", f"airflow-stack restart -s {stack} {role.name}"
+        verb = "logs" if role.name in crashing else "restart"
+        what, mend = f"Heartbeat of the {role.name}", f"airflow-stack {verb} -s {stack} {role.name}"
         alive = [age for age in ages if age <= OLD]
         if alive:
             more = f", {len(alive)} of them" if len(alive) > 1 else ""

@@ -56,7 +56,9 @@ def _found(stack: DockerStack) -> list[Container]:
 def _facts(stack: DockerStack) -> Iterator[Finding]:
     asked = time.time()
     facts = stack.ask(["facts"])
-    yield from airflow_facts.judge(facts, stack.config, stack.name, asked, time.time())
+    answered = time.time()
+    crashing = {containers.role(one) for one in _found(stack) if containers.crashes(one)}
+    yield from airflow_facts.judge(facts, stack.config, stack.name, asked, answered, crashing)
     yield from airflow_facts.killed(stack.kills(facts), stack.name)
 
 

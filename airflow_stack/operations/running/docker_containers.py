@@ -29,6 +29,7 @@ RESTARTS = 3
 TRACE_LINES = 400
 TEXT = 300
 EXCEPTION = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Violation|Interrupt|Exit)(: |$)")
+OF_USER = re.compile(r'\s+File "/opt/airflow/(?P<file>(config|dags|plugins)/.*)", line (?P<line>\d+)')
 
 EXTRA = "airflow-stack.extra"
 """Label of a worker that `scale` has added to those of the config."""
@@ -148,8 +149,12 @@ def last_lines(container: Container) -> str:
     return "\n".join(f"  | {line}" for line in text.splitlines())
 
 
-def last_error(container: Container) -> str:
-    """The exception that it ended with, as `` (TypeError: …)``; empty where its log names none."""
-    text = container.logs(tail=TRACE_LINES).decode(errors="replace")
-    found = [line for line in text.splitlines() if EXCEPTION.match(line)]
-    return f" ({found[-1][:TEXT]})" if found else ""
+def last_error(container: Container) -> tuple[str, str]:
+    """The exception that it ended with, and the line of a file of the user's that led to it; empty where none did."""
+    lines = container.logs(tail=TRACE_LINES).decode(errors="replace").splitlines()
+    last = max((number for number, line in enumerate(lines) if EXCEPTION.match(line)), default=None)
+    if last is None:
+        return "", ""
+    begin = max((number for number in range(last) if lines[number].startswith("Traceback (")), default=0)
+    places = [found for line in lines[begin:last] if (found := OF_USER.match(line))]
+    return lines[last][:TEXT], f"{places[-1]['file']}, line {places[-1]['line']}" if places else ""

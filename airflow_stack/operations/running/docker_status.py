@@ -64,7 +64,7 @@ def _problem(container: Container) -> str:
         last = (health.get("Log") or [{}])[-1].get("Output", "").strip().splitlines()
         return f"{name} is unhealthy{': ' + last[-1] if last else ''}"
     if containers.crashes(container):
-        why = _memory(state) or containers.last_error(container)
+        why = _memory(state) or _error(container)
         return f"{name} ends again and again, with exit code {state['ExitCode']}{why}"
     return f"{name} is {state['Status']}, with exit code {state['ExitCode']}{_memory(state)}"
 
@@ -74,6 +74,11 @@ def _failure(container: Container) -> str:
     if state["Status"] == "exited" and state["ExitCode"] == 0:
         return ""
     return "" if containers.is_healthy(container) else _problem(container)
+
+
+def _error(container: Container) -> str:
+    error, place = containers.last_error(container)
+    return (f" ({error})" if error else "") + (f"; correct {place}, then restart it" if place else "")
 
 
 def _memory(state: Mapping[str, Any]) -> str:

@@ -130,3 +130,11 @@ def test_all_paused_is_told() -> None:
     found = one(judge(dags={"active": 2, "paused": 2}), "DAGs")
     assert found.state is State.OK
     assert "unpause" in found.seen
+
+
+@pytest.mark.parametrize(("crashing", "verb"), [((), "restart"), (("triggerer",), "logs")])
+def test_what_ends_again_and_again_is_not_restarted(crashing: tuple[str, ...], verb: str) -> None:
+    """Rule: its log says why it does."""
+    facts = FACTS | {"jobs": FACTS["jobs"][:1]}
+    found = list(airflow_facts.judge(facts, StackConfig(), "local", NOW, NOW, crashing))
+    assert one(found, "Heartbeat of the triggerer").mend == f"airflow-stack {verb} -s local triggerer"

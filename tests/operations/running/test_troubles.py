@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from airflow_stack.backends.labels import SERVICE
 from airflow_stack.operations.doctor.roles import judge
-from airflow_stack.operations.running import docker_containers
+from airflow_stack.operations.running import docker_containers, docker_status
 from airflow_stack.operations.running.interface import RoleStatus
 from airflow_stack.operations.running.troubles import troubles
 from airflow_stack.releases import DEFAULT, RELEASES
@@ -72,9 +73,33 @@ def test_what_ends_again_and_again(status: str, health: str | None, restarts: in
 def test_the_exception_that_it_ended_with_is_shown() -> None:
     """Rule: the last one of its log."""
     container: Any = SimpleNamespace(logs=lambda tail: TRACE)  # noqa: ARG005 - as docker-py calls it
-    assert docker_containers.last_error(container).startswith(" (TypeError: 'NoneType' object")
+    assert docker_containers.last_error(container) == (
+        "TypeError: 'NoneType' object does not support the context manager protocol", "",
+    )  # fmt: skip
     silent: Any = SimpleNamespace(logs=lambda tail: b"INFO - fine\n")  # noqa: ARG005
-    assert docker_containers.last_error(silent) == ""
+    assert docker_containers.last_error(silent) == ("", "")
+
+
+def test_the_file_of_the_users_that_keeps_a_role_from_starting_is_named() -> None:
+    """Rule: no restart helps before it is correct; of an older exception, nothing is said."""
+    trace = b"""Traceback (most recent call last):
+  File "/opt/airflow/dags/old.py", line 1, in <module>
+ValueError: old
+Traceback (most recent call last):
+  File "/home/airflow/airflow/settings.py", line 650, in import_local_settings
+  File "/opt/airflow/config/airflow_local_settings.py", line 3, in <module>
+RuntimeError: no policy
+"""
+    attributes = {"State": {"Status": "restarting", "ExitCode": 1}, "RestartCount": 5}
+    container: Any = SimpleNamespace(
+        attrs=attributes,
+        labels={SERVICE: "triggerer"},
+        logs=lambda tail: trace,  # noqa: ARG005
+    )
+    assert docker_status._problem(container) == (
+        "triggerer ends again and again, with exit code 1 (RuntimeError: no policy);"
+        " correct config/airflow_local_settings.py, line 3, then restart it"
+    )
 
 
 def test_no_advice_to_start_what_ends_again_and_again() -> None:
