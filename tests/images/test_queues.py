@@ -55,6 +55,7 @@ def airflow(stand_in: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
         pass
 
     stand_in("airflow", __version__="2.10.2")
+    stand_in("airflow.utils.file", _find_path_from_directory=lambda *_: iter(()))
     stand_in("airflow.providers.celery.executors.celery_executor", CeleryExecutor=CeleryExecutor)
     stand_in("airflow.policies", hookimpl=lambda **_: lambda function: function)
     stand_in("airflow.exceptions", AirflowClusterPolicyViolation=ViolationError)
