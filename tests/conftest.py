@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,13 @@ class OneForContainers(LoadFileScheduling):
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForContainers:
     return OneForContainers(config, log)
+
+
+@pytest.fixture(autouse=True)
+def no_session_of_another_test() -> None:
+    """boto3's default session keeps the credentials that it has found."""
+    if boto3 := sys.modules.get("boto3"):
+        boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -67,8 +67,7 @@ def _random(name: str) -> dict[str, Any]:
 @contextmanager
 def in_moto(region: str) -> Iterator[Aws]:
     """An AWS in this process, that nobody has used yet."""
-    gaps.fill()
-    with mock_aws():
+    with gaps.filled(), mock_aws():
         yield Aws(region)
 
 

@@ -15,10 +15,16 @@ from aws.engine import CREDENTIALS, REAL, STAND_IN, has_real_plugin
 from aws.translate.kind import Aws
 
 
+@pytest.fixture(autouse=True, scope="module")
+def gaps_of_moto() -> Iterator[None]:
+    """What moto lacks, for the tests of this folder."""
+    with gaps.filled():
+        yield
+
+
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """Address of a moto that answers for all of AWS. Two tests must not use it at the same time."""
-    gaps.fill()
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # a line a request says nothing
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
@@ -131,19 +133,37 @@ def _named(change: dict[str, Any]) -> tuple[str, str]:
     return record["Name"].strip("."), record["Type"]
 
 
+FILLED: tuple[tuple[type, str, Any], ...] = (
+    (AthenaResponse, "update_work_group", update_work_group),
+    (AthenaResponse, "delete_named_query", delete_named_query),
+    # Its handler for alarms reads a composite alarm's rule too, but nothing calls it for one.
+    (CloudWatchResponse, "put_composite_alarm", CloudWatchResponse.put_metric_alarm),
+    *((ElastiCacheResponse, operation.__name__, operation) for operation in CACHE_GROUPS),
+    (ApplicationAutoScalingResponse, "tag_resource", change_tags),
+    (ApplicationAutoScalingResponse, "untag_resource", change_tags),
+    (Queue, "_set_attributes", set_attributes),
+    (SQSBackend, "get_queue_attributes", get_queue_attributes),
+    (Route53Backend, "change_resource_record_sets", change_resource_record_sets),
+    *rollouts.FILLED,
+)
+
+
 def fill() -> None:
     """Add it; once is enough, twice does no harm."""
-    for holder, name, operation in (
-        (AthenaResponse, "update_work_group", update_work_group),
-        (AthenaResponse, "delete_named_query", delete_named_query),
-        # Its handler for alarms reads a composite alarm's rule too, but nothing calls it for one.
-        (CloudWatchResponse, "put_composite_alarm", CloudWatchResponse.put_metric_alarm),
-        *((ElastiCacheResponse, operation.__name__, operation) for operation in CACHE_GROUPS),
-        (ApplicationAutoScalingResponse, "tag_resource", change_tags),
-        (ApplicationAutoScalingResponse, "untag_resource", change_tags),
-        (Queue, "_set_attributes", set_attributes),
-        (SQSBackend, "get_queue_attributes", get_queue_attributes),
-        (Route53Backend, "change_resource_record_sets", change_resource_record_sets),
-    ):
+    for holder, name, operation in FILLED:
         setattr(holder, name, operation)
-    rollouts.fill()
+
+
+@contextmanager
+def filled() -> Iterator[None]:
+    """With it for a while: tests of other folders run in the same process, and expect moto as it is."""
+    before = [(holder, name, vars(holder).get(name)) for holder, name, _ in FILLED]
+    fill()
+    try:
+        yield
+    finally:
+        for holder, name, operation in before:
+            if operation is None:
+                delattr(holder, name)
+            else:
+                setattr(holder, name, operation)

@@ -100,7 +100,7 @@ def _deployment(service: Service, state: str, reason: str) -> dict[str, Any]:
     }
 
 
-def fill() -> None:
-    """Add it to moto; twice does no harm."""
-    for operation in (create_service, update_service, describe_services):
-        setattr(EC2ContainerServiceBackend, operation.__name__, operation)
+FILLED = tuple(
+    (EC2ContainerServiceBackend, operation.__name__, operation)
+    for operation in (create_service, update_service, describe_services)
+)

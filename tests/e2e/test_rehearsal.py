@@ -23,7 +23,7 @@ PROVED = (
     "a task read its connection from Secrets Manager",
     "a one-off command returns its exit code: 0 and 1",
     "SIGTERM amid a task: the worker finished it",
-    "CloudWatch has the metrics DesiredToRunningRatio, scheduler_heartbeat",
+    "CloudWatch has the metrics DesiredToRunningRatio, airflow_scheduler_heartbeat",
     "no message is left in the queue, none in the dead-letter queue",
 )
 
