@@ -107,18 +107,38 @@ def volume_of(stack: Stack, directory: str) -> Iterator[tuple[str, str]]:
     docker("volume", "rm", name)
 
 
+def keep_secrets(directory: Path, owner: str) -> Path:
+    """What opens the data of a stack of that directory."""
+    secrets = directory / ".airflow-stack" / owner / "secrets"
+    (secrets / "values").mkdir(parents=True)
+    (secrets / "values/airflow_database_password").write_text("of-the-other-stack")
+    return secrets
+
+
 @pytest.mark.parametrize("options", TOOLS)
-def test_data_of_another_clone(stack: Stack, options: list[str]) -> None:
+def test_data_of_another_clone(stack: Stack, options: list[str], tmp_path: Path) -> None:
     """Data whose secrets are in another directory is left alone, and the error names that directory."""
-    with volume_of(stack, "/home/ada/airflow") as (volume, owner):
+    other = tmp_path / "other"
+    with volume_of(stack, str(other)) as (volume, owner):
+        secrets = keep_secrets(other, owner)
         result = stack.cli("up", "-s", stack.name, *options)
+        refuses(stack, result, f"the volume {volume} holds the data of stack {owner} in {other}",
+                f"cp -r {secrets}", "target.prefix")  # fmt: skip
+
+
+def test_data_whose_secrets_are_gone(stack: Stack) -> None:
+    """Rule: an error names no directory that has not what is to be had there."""
+    with volume_of(stack, "/home/ada/airflow") as (volume, owner):
+        result = stack.cli("up", "-s", stack.name, "--compose")
         refuses(stack, result, f"the volume {volume} holds the data of stack {owner} in /home/ada/airflow",
-                f"cp -r /home/ada/airflow/.airflow-stack/{owner}/secrets", "target.prefix")  # fmt: skip
+                "whose secrets are neither there nor in", "target.prefix")  # fmt: skip
+        assert "/home/ada/airflow/.airflow-stack" not in result.output
 
 
 def test_data_of_another_stack(stack: Stack) -> None:
     """Rule: two stacks of one directory that were not given different prefixes do not take each other's data."""
     with volume_of(stack, str(stack.program)) as (volume, owner):
+        keep_secrets(stack.program, owner)
         result = stack.cli("up", "-s", stack.name, "--compose")
         refuses(stack, result, f"the volume {volume} holds the data of stack {owner}, and", "target.prefix")
 
