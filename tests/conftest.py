@@ -35,8 +35,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForC
     return OneForContainers(config, log)
 
 
-@pytest.fixture(autouse=True)
-def no_session_of_another_test() -> None:
+@pytest.fixture(autouse=True, scope="module")
+def no_session_of_another_file() -> None:
     """boto3's default session keeps the credentials that it has found."""
     if boto3 := sys.modules.get("boto3"):
         boto3.DEFAULT_SESSION = None  # type: ignore[attr-defined]

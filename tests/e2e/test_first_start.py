@@ -25,6 +25,8 @@ config = read_stack_file(Path(), "{stack}")[0]
 origin.settle(config, Path(), lambda _: None)
 print(images(config, Machine.of(config, Path(), "{stack}"))["postgres"].tag)
 """
+# What the volume says of a database that is whole: with the superuser's, the role's and the database's name.
+READY = "ready postgres airflow airflow"
 # A file that the first start runs before ours: the half-made database as long as one likes.
 WAITS = "#!/bin/sh\ntouch /tmp/waits\nexec sleep 600\n"
 
@@ -115,7 +117,7 @@ def serves_airflow(database: Database) -> None:
     database.wait()
     assert database.as_airflow("create table kept (a int); select current_user") == "CREATE TABLE\nairflow"
     assert database.as_airflow("select rolsuper from pg_roles where rolname = current_user") == "f"
-    assert database.state() == "ready"
+    assert database.state() == READY
     database.start()
     database.wait()
     assert database.as_airflow("select count(*) from kept") == "0"
@@ -175,7 +177,7 @@ def test_data_of_an_earlier_release_is_completed_once(database: Database) -> Non
     database.start()
     database.wait()
     assert database.as_airflow("select count(*) from kept") == "0"
-    assert database.state() == "ready"
+    assert database.state() == READY
     # As its first start has left it when it was killed before Airflow's script: nothing of Airflow's is there.
     database.exec("psql", "-U", "postgres", "-c", "drop database airflow", "-c", "drop role airflow")
     database.exec("rm", f"{DATA}/pgdata.state")
