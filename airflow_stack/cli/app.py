@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +22,9 @@ app = typer.Typer(
 
 HERE = Path()
 
+INTERRUPTED = 130
+"""Exit code of a command that Ctrl-C ends."""
+
 
 def _stacks(context: typer.Context, incomplete: str) -> list[str]:
     """Names of the stack files, for the shell's completion."""
@@ -34,3 +40,13 @@ Directory = Annotated[Path, typer.Option("--cwd", "-C", help="Directory of Pulum
 def say(text: str) -> None:
     """Progress, and everything else that is no result, goes to standard error."""
     typer.echo(text, err=True)
+
+
+@contextmanager
+def when_interrupted(told: str) -> Iterator[None]:
+    """What is said of the work where Ctrl-C or SIGTERM ends the command: nobody should have to guess."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted: {told}")
+        sys.exit(INTERRUPTED)

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from airflow_stack.cli.app import HERE, Directory, Stack, app, say
+from airflow_stack.cli.app import HERE, Directory, Stack, app, say, when_interrupted
+
+AGAIN = "run the same command again: it finishes what this one has begun."
 
 
 @app.command()
@@ -49,7 +51,8 @@ def up(
     """
     from airflow_stack.operations.lifecycle import up as bring_up
 
-    bring_up(cwd, stack, say, use_compose=compose)
+    with when_interrupted(AGAIN):
+        bring_up(cwd, stack, say, use_compose=compose)
 
 
 @app.command()
@@ -60,7 +63,8 @@ def down(stack: Stack, cwd: Directory = HERE) -> None:
     """
     from airflow_stack.operations.lifecycle import down as take_down
 
-    take_down(cwd, stack, say)
+    with when_interrupted(AGAIN):
+        take_down(cwd, stack, say)
 
 
 @app.command()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 
-from airflow_stack.cli.app import HERE, Directory, Stack, app, say
+from airflow_stack.cli.app import HERE, INTERRUPTED, Directory, Stack, app, say, when_interrupted
 from airflow_stack.releases import DEFAULT, RELEASES
 
 # All that a stack may have: a completion must not ask Docker or AWS.
 SERVERS = ("docker-socket-proxy", "one-off", "postgres", "proxy", "redis")
 # Options of the command that follows are that command's, --help too.
 COMMAND_FOLLOWS = {"ignore_unknown_options": True, "allow_interspersed_args": False}
-INTERRUPTED = 130
 
 
 # A shell without a name is where one looks at DAGs.
@@ -168,7 +165,7 @@ def scale(
     running = find(cwd, stack)
     for role, count in wanted.items():
         running.check_scale(role, count)
-    with _going_on(stack):
+    with when_interrupted(_going_on(stack)):
         for role, count in wanted.items():
             running.scale(role, count, say)
 
@@ -185,18 +182,13 @@ def restart(
     """
     from airflow_stack.operations.running import find
 
-    with _going_on(stack):
+    with when_interrupted(_going_on(stack)):
         find(cwd, stack).restart(role, say)
 
 
-@contextmanager
-def _going_on(stack: str) -> Iterator[None]:
-    """What is said where Ctrl-C ends the wait: Docker and AWS finish what they were asked for."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say(
-            "interrupted: what has begun goes on without this command. How far it is: airflow-stack status -s"
-            f" {stack}; run the same command again to have the rest done, and to wait for it."
-        )
-        sys.exit(INTERRUPTED)
+def _going_on(stack: str) -> str:
+    """Docker and AWS finish what they were asked for."""
+    return (
+        f"what has begun goes on without this command. How far it is: airflow-stack status -s {stack}; run the same"
+        " command again to have the rest done, and to wait for it."
+    )

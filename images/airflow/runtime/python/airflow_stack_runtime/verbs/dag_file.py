@@ -23,7 +23,7 @@ FRAMES = 5
 ADVICE = "AIRFLOW_STACK_MEMORY_ADVICE"
 """Says how the container is given more memory."""
 REMEDY = "look for os._exit, sys.exit and os.kill in it and in what it imports"
-OF_MEMORY = "signal 11: look for a recursion without end in it, or a C extension that it imports"
+OF_SEGFAULT = "signal 11: look for a recursion without end in it, or a C extension that it imports"
 """Where the process has read or written memory that is not its own: SIGSEGV."""
 
 
@@ -77,7 +77,7 @@ def unfinished(ending: Ending[Any], what: str, path: str, seconds: float) -> Pro
         advice = os.environ.get(ADVICE, "give it more")
         text = f"takes all memory, {ending.text}, and was killed: do that work in a task, or {advice}"
     else:
-        remedy = OF_MEMORY if ending.code == -signal.SIGSEGV else REMEDY
+        remedy = OF_SEGFAULT if ending.code == -signal.SIGSEGV else REMEDY
         text = f"ends the whole process, {ending.text}; {remedy}"
     return Problem(ending.kind, f"{what} {text}", path)
 
