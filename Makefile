@@ -8,8 +8,9 @@ BIN    := .venv/bin
 STACKS ?=
 BASE   ?=
 REGIONS ?=
+VERSIONS ?=
 
-.PHONY: up down test check pytest preview check-dags deploy lock schema prices policies help
+.PHONY: up down test check pytest preview check-dags deploy lock schema prices options policies help
 .DEFAULT_GOAL := help
 
 help:
@@ -63,6 +64,10 @@ policies/.venv/installed: policies/requirements.txt
 # Prices of `airflow-stack cost` from AWS's price list; needs pricing:GetProducts. Adds regions: make prices REGIONS=...
 prices: .venv/runtime
 	@$(BIN)/python scripts/prices.py $(REGIONS)
+
+# Airflow's options, from the packages that its lock files pin. Of one release: make options VERSIONS=2.10.2
+options: .venv/runtime
+	@$(BIN)/python scripts/options.py $(VERSIONS)
 
 schema: .venv/runtime
 	@$(BIN)/airflow-stack schema > airflow-stack.schema.json

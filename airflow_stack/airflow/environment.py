@@ -140,12 +140,8 @@ def _of_the_image(config: StackConfig) -> dict[str, str]:
             "AIRFLOW_STACK_QUEUES": ",".join(config.worker.queues),
             "AIRFLOW_STACK_OTHER_QUEUES": ",".join(config.worker.other_queues),
         }
-    for section in (
-        "scheduler",
-        "metrics",
-    ):  # the first is its section of before Airflow 2.0, which Airflow still reads
-        if handler := config.airflow.options.get(section, {}).get("stat_name_handler"):
-            variables["AIRFLOW_STACK_STAT_NAME_HANDLER"] = str(handler)
+    if handler := config.airflow.options.get("metrics", {}).get("stat_name_handler"):
+        variables["AIRFLOW_STACK_STAT_NAME_HANDLER"] = str(handler)
     return variables
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from airflow_stack.config.errors import BrokenRulesError
+from airflow_stack.config.options import broken_options
 from airflow_stack.config.types import Email, Line, Section, Username
 from airflow_stack.releases import DEFAULT, RELEASES, Release
 
@@ -58,6 +60,12 @@ def _apt_package(value: str) -> str:
     return value
 
 
+def _own_section(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("must be a section's name in lower case, as in airflow.cfg")
+    return value
+
+
 class AirflowConfig(Section):
     """Version, executor and options of Airflow."""
 
@@ -89,8 +97,15 @@ class AirflowConfig(Section):
     )
     options: dict[str, dict[str, OptionValue]] = Field(
         default_factory=dict,
-        description="Any other Airflow option, by section and key, but those that the stack can't run without.",
+        description="Any other Airflow option, by section and key, but those that the stack can't run without. One that"
+        " this version does not know is refused.",
         examples=[{"core": {"default_timezone": "Europe/Berlin"}}],
+    )
+    own_sections: list[Annotated[str, AfterValidator(_own_section)]] = Field(
+        default_factory=list,
+        description="Sections of airflow.options that Airflow itself does not know: those of a plugin, of your DAGs, or"
+        " of a provider among extra_requirements. Their values show in `docker inspect`.",
+        examples=[["my_plugin"]],
     )
     patches: dict[PatchName, bool] = Field(
         default_factory=dict,
@@ -101,39 +116,30 @@ class AirflowConfig(Section):
 
     @field_validator("options")
     @classmethod
-    def _options(
-        cls, options: dict[str, dict[str, OptionValue]], info: ValidationInfo
+    def _written_as_in_airflow_cfg(
+        cls, options: dict[str, dict[str, OptionValue]]
     ) -> dict[str, dict[str, OptionValue]]:
-        release = RELEASES.get(info.data.get("version", ""))
         for section, values in options.items():
             for key in (section, *values):
                 if not _NAME.fullmatch(key):
                     raise ValueError("sections and keys must be lower-case names, as in airflow.cfg")
             for key, value in values.items():
-                if release:
-                    _refuse_what_is_not_the_users(release, section.replace(".", "_"), key)
                 if isinstance(value, str) and _CONTROL.search(value):
                     raise ValueError(f"{section}.{key} holds control characters")
         return options
+
+    @model_validator(mode="after")
+    def _options_of_the_release(self) -> AirflowConfig:
+        """An option that nothing reads would be taken for one that works, and a plain one that is secret would show."""
+        broken = broken_options(self.options, self.own_sections, self.release)
+        if broken:
+            raise BrokenRulesError(broken)
+        return self
 
     @property
     def release(self) -> Release:
         """What this version of Airflow consists of."""
         return RELEASES[self.version]
-
-
-def _refuse_what_is_not_the_users(release: Release, section: str, key: str) -> None:
-    """``section`` with _ for a dot, as in the variable's name: two ways to write one option are one option."""
-    base = re.sub(r"_(cmd|secret)$", "", key)
-    essential = release.essential
-    if instead := essential.get((section, key)) or essential.get((section, base)):
-        raise ValueError(f"{section}.{key} belongs to the stack; {instead}")
-    # Airflow reads them through KEY_cmd and KEY_secret too.
-    if (section, key) in release.sensitive:
-        raise ValueError(
-            f"{section}.{key} can hold a secret, which would show in `docker inspect`; set {key}_cmd, a command that"
-            f" prints it, or {key}_secret, its name in the secrets backend"
-        )
 
 
 class AdminConfig(Section):

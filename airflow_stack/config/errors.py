@@ -40,14 +40,25 @@ class RuleError(ValueError):
     """A rule that joins keys is broken: which key is to blame, and what mends it.
 
     Pydantic knows the section alone. All keys are paths below that section; ``put`` is a key with a value that is right
-    for it, ``remove`` a key that has to go.
+    for it, ``remove`` a key that has to go, ``rewrite`` the release whose names the stack file is to have.
     """
 
-    def __init__(self, key: str, message: str, *, put: tuple[str, Any] | None = None, remove: str = "") -> None:
+    def __init__(
+        self, key: str, message: str, *, put: tuple[str, Any] | None = None, remove: str = "", rewrite: str = ""
+    ) -> None:
         super().__init__(message)
         self.key = key
         self.put = put
         self.remove = remove
+        self.rewrite = rewrite
+
+
+class BrokenRulesError(ValueError):
+    """Several rules are broken, or one at several keys."""
+
+    def __init__(self, rules: list[RuleError]) -> None:
+        super().__init__("; ".join(map(str, rules)))
+        self.rules = rules
 
 
 def either(words: Iterable[str]) -> str:

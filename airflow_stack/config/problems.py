@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from airflow_stack.config.errors import NAMESPACE, Problem, RuleError, either
+from airflow_stack.config.errors import NAMESPACE, BrokenRulesError, Problem, RuleError, either
 from airflow_stack.config.secrets import SECRET_KEYS, Secrets
 from airflow_stack.config.stack import KINDS, LOCAL_TARGET_ONLY, StackConfig
 
@@ -57,8 +57,12 @@ def edit(stack: str) -> str:
 def model_problems(error: ValidationError, stack: str, target: str = "local") -> list[Problem]:
     """What is wrong with the model's keys, one problem a key. ``target`` is the kind that the config means to have."""
     problems: dict[str, Problem] = {}
-    for item in error.errors(include_url=False, include_input=False):
-        problem = _problem(item, stack, target)
+    found = [
+        problem
+        for item in error.errors(include_url=False, include_input=False)
+        for problem in _problems(item, stack, target)
+    ]
+    for problem in found:
         other = problems.get(problem.key)
         if other:  # each member of a union has said why it is not meant
             message = f"{other.message} or {problem.message.removeprefix('must be ')}"
@@ -82,11 +86,15 @@ def secret_example(key: str) -> str:
     return str((Secrets.model_fields[key].examples or [""])[0])
 
 
-def _problem(item: Mapping[str, Any], stack: str, target: str) -> Problem:
+def _problems(item: Mapping[str, Any], stack: str, target: str) -> list[Problem]:
     at = _Place(item["loc"])
     rule = item.get("ctx", {}).get("error")
-    if isinstance(rule, RuleError):
-        return _rule_problem(rule, at, stack)
+    if isinstance(rule, BrokenRulesError):
+        return [_rule_problem(one, at, stack) for one in rule.rules]
+    return [_rule_problem(rule, at, stack) if isinstance(rule, RuleError) else _problem(item, at, stack, target)]
+
+
+def _problem(item: Mapping[str, Any], at: _Place, stack: str, target: str) -> Problem:
     path = at.path
     if str(item["type"]).startswith("union_tag"):
         path = (*path, "kind")
@@ -127,6 +135,8 @@ def _rule_problem(rule: RuleError, at: _Place, stack: str) -> Problem:
         text, command = _set(stack, ".".join(filter(None, (_key(section), name))), value)
         return Problem(key, str(rule), f"{name.rpartition('.')[2]}: {text}", command, joins=joins)
     mend = remove_command(stack, ".".join(filter(None, (_key(section), rule.remove)))) if rule.remove else edit(stack)
+    if rule.rewrite:
+        mend = f"{edit(stack)} as this prints it: airflow-stack config -s {shlex.quote(stack)} --to {rule.rewrite}"
     return Problem(key, str(rule), mend=mend, joins=joins)
 
 

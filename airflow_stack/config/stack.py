@@ -253,7 +253,7 @@ class StackConfig(Section):
                     remove=key,
                 )
         default = self.default_queue
-        if default and worker.queues and not {default, "*"} & {*worker.queues, *worker.other_queues}:
+        if worker.queues and not {default, "*"} & {*worker.queues, *worker.other_queues}:
             raise RuleError(
                 "worker.queues",
                 f"leaves out {default!r}, the queue of every task that names none; add it, or set"
@@ -323,11 +323,8 @@ class StackConfig(Section):
 
     @property
     def default_queue(self) -> str:
-        """The queue of a task that names none. Empty: a command or the secrets backend says it in the containers."""
-        options = self.airflow.options.get("operators", {})
-        if options.keys() & {"default_queue_cmd", "default_queue_secret"}:
-            return ""
-        return str(options.get("default_queue", "default"))
+        """The queue of a task that names none."""
+        return str(self.airflow.options.get("operators", {}).get("default_queue", "default"))
 
     @property
     def celery(self) -> bool:

@@ -4,7 +4,8 @@ A release is one entry; its line holds what its patch releases share.
 """
 
 from airflow_stack.releases import line_2_10
-from airflow_stack.releases.model import Option, Release, RoleSpec, Share
+from airflow_stack.releases.model import Release, RoleSpec, Share
+from airflow_stack.releases.options import Option, Options
 
 RELEASES: dict[str, Release] = {
     release.version: release
@@ -17,4 +18,4 @@ RELEASES: dict[str, Release] = {
 DEFAULT = "2.10.2"
 """Of a stack that names none."""
 
-__all__ = ["DEFAULT", "RELEASES", "Option", "Release", "RoleSpec", "Share"]
+__all__ = ["DEFAULT", "RELEASES", "Option", "Options", "Release", "RoleSpec", "Share"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from airflow_stack.releases.model import Option, Release, RoleSpec, Share
+from airflow_stack.releases import options
+from airflow_stack.releases.model import Release, RoleSpec, Share
+from airflow_stack.releases.options import Option
 
 GENERATED = ("fernet_key", "internal_api_secret_key", "webserver_secret_key")
 
@@ -124,7 +126,6 @@ BELONGS: dict[Option, str] = {
     ("core", "plugins_folder"): "plugins is shared from the project directory: set target.project_dir",
     ("database", "sql_alchemy_conn"): "set database",
     ("database", "sql_alchemy_schema"): "set database",
-    ("core", "sql_alchemy_conn"): "set database",
     ("celery", "broker_url"): "set broker",
     ("celery", "result_backend"): "set database",
     ("celery", "celery_config_options"): "the image's own module keeps tasks alive through restarts",
@@ -139,16 +140,8 @@ BELONGS: dict[Option, str] = {
     ("secrets", "backend_kwargs"): "set the secret secrets_backend_kwargs",
 }
 
-SENSITIVE = frozenset(
-    {
-        ("celery_broker_transport_options", "sentinel_kwargs"),
-        ("core", "dataset_manager_kwargs"),
-        ("database", "sql_alchemy_engine_args"),
-        ("logging", "remote_task_handler_kwargs"),
-        ("sentry", "sentry_dsn"),
-        ("smtp", "smtp_password"),
-    }
-)
+# Of Airflow 2.11, and read here by what the image replaces (patches/unstarted.py).
+READ_BY_PATCHES: tuple[Option, ...] = (("scheduler", "num_stuck_in_queued_retries"),)
 
 
 def release(version: str, *, python: str) -> Release:
@@ -162,5 +155,5 @@ def release(version: str, *, python: str) -> Release:
         generated=GENERATED,
         secret_options=CONFIGURED | {"flower_basic_auth": ("celery", "flower_basic_auth")},
         belongs=BELONGS,
-        sensitive=SENSITIVE,
+        options=options.of(version).and_of_the_image(*READ_BY_PATCHES),
     )

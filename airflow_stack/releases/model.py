@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-Value = TypeVar("Value")
+from airflow_stack.releases.options import Option, Options
 
-Option = tuple[str, str]
-"""An Airflow option: its section and its key."""
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -119,10 +118,13 @@ class Release:
     belongs: Mapping[Option, str]
     """Options that the stack can't run with another value of, beside those of ``generated`` and of the roles: what to
     set instead."""
-    sensitive: frozenset[Option]
-    """Options that Airflow and the providers of the image call sensitive, beside those that belong to the stack."""
+    options: Options
+    """Every option that there is."""
+    renamed_sections: Mapping[str, str] = field(default_factory=dict)
+    """By config section of another release's role, the one that takes its place here."""
     renamed: Mapping[Option, Option | None] = field(default_factory=dict)
-    """By the name that the stack's own options have in 2.10, the one that they have here; None for one that is gone."""
+    """By the name that the stack's own options have in 2.10, the one that they have here where it is another one than
+    ``options`` says; None for one that the stack does not set here."""
 
     def role(self, name: str) -> RoleSpec | None:
         """The role of this name."""
@@ -130,8 +132,13 @@ class Release:
 
     def named(self, options: Mapping[Option, Value]) -> dict[Option, Value]:
         """Options of the stack's own by the names that they have in this release, without those that it has not."""
-        names = {option: self.renamed.get(option, option) for option in options}
+        names = {option: self.renamed.get(option, self._now(option)) for option in options}
         return {name: options[option] for option, name in names.items() if name is not None}
+
+    def _now(self, option: Option) -> Option | None:
+        base = self.options.base(option)
+        name = self.options.now(base)
+        return name and (name[0], name[1] + option[1].removeprefix(base[1]))
 
     @property
     def lock(self) -> str:

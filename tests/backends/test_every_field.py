@@ -27,6 +27,7 @@ SAMPLES: dict[str, Any] = {
     "airflow.extra_apt_packages": ["git"],
     "airflow.extra_requirements": ["pandas"],
     "airflow.options": {"email": {"from_email": "a@example.com"}},
+    "airflow.own_sections": ["mine"],
     "airflow.patches": {"slots": False},
     "database.container.name": "another",
     "database.container.superuser": "another",
@@ -47,6 +48,7 @@ SAMPLES: dict[str, Any] = {
 
 # Where the effect is not in the stack's resources.
 ELSEWHERE = {
+    "airflow.own_sections": "in what airflow.options may name",
     "database.external.user": "in the SQL that is printed for the database's administrator",
     "database.external.name": "in the SQL that is printed for the database's administrator",
 }

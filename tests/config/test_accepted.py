@@ -56,6 +56,17 @@ def domain(**certificate: str) -> dict[str, Any]:
         ),
         pytest.param(
             None,
+            "airflow: {own_sections: [my.plugin], options: {my_plugin: {token_cmd: x}, sentry: {debug: true}}}",
+            {
+                "airflow.own_sections": ["my.plugin"],
+                "airflow.options": GONE,
+                "airflow.options.my_plugin.token_cmd": "x",
+                "airflow.options.sentry.debug": True,
+            },
+            id="sections-of-a-plugin-and-those-that-airflow-hands-on",
+        ),
+        pytest.param(
+            None,
             "airflow: {executor: LocalExecutor}\nworker: {count: 2, concurrency: 4}",
             {"airflow.executor": "LocalExecutor"},
             id="local-executor-with-default-workers",

@@ -74,6 +74,7 @@ RECIPES = {
     "make check": "lint-imports",
     "make test": "python -m pytest",
     "make .venv/runtime": "pip install",
+    "make options": "python scripts/options.py",
     "make prices": "python scripts/prices.py",
     "make prices REGIONS=eu-west-3": "python scripts/prices.py eu-west-3",
 }
@@ -204,6 +205,11 @@ ELSEWHERE = (
         "tests/scripts/test_prices.py::test_a_new_region_gets_prices_of_its_own_and_dates_stay",
         "prices.refresh(",
         ("make prices", "make prices REGIONS=eu-west-3"),
+    ),
+    Elsewhere(
+        "tests/scripts/test_option_tables.py::test_no_sentence_of_airflows_is_in_the_table_and_a_second_run_makes_the_same",
+        "options.main()",
+        ("make options",),
     ),
     Elsewhere(
         "tests/operations/running/test_aws_commands.py::test_airflow_is_a_task_too",

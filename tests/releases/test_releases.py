@@ -15,7 +15,7 @@ from airflow_stack.backends.aws.environment import Facts
 from airflow_stack.backends.aws.environment import environment as aws_environment
 from airflow_stack.config import StackConfig
 from airflow_stack.config.airflow import AirflowConfig
-from airflow_stack.releases import DEFAULT, RELEASES, Option, Release, RoleSpec
+from airflow_stack.releases import DEFAULT, RELEASES, Release, RoleSpec, options
 
 PROGRAM = Path(__file__).parents[2]
 ROLES = [(release, role) for release in RELEASES.values() for role in (release.init, *release.roles)]
@@ -73,20 +73,15 @@ def test_the_image_of_the_default_release_is_what_the_dockerfile_names() -> None
 
 def test_options_have_the_names_of_their_release(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: what a release calls otherwise is set and refused by its name there; what is gone is not set."""
-    renamed: dict[Option, Option | None] = {
-        ("scheduler", "min_file_process_interval"): ("dag_processor", "min_file_process_interval"),
-        ("webserver", "base_url"): ("api", "base_url"),
-        ("webserver", "warn_deployment_exposure"): None,
-    }
-    monkeypatch.setitem(RELEASES, DEFAULT, replace(RELEASES[DEFAULT], renamed=renamed))
+    monkeypatch.setitem(RELEASES, DEFAULT, replace(RELEASES[DEFAULT], options=options.of("3.3.2")))
     stack = config()
     shared, on_aws = environment(stack), aws_environment(stack, Facts("eu-central-1", "b", None, "https://a.example"))
     assert shared["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] == "10"
     assert on_aws["AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL"] == "30"
     assert on_aws["AIRFLOW__API__BASE_URL"] == "https://a.example"
+    assert shared["AIRFLOW__DATABASE__SQL_ALCHEMY_ENGINE_ARGS_CMD"]
     names = "|".join([*shared, *on_aws])
     assert "SCHEDULER__MIN_FILE" not in names
-    assert "WEBSERVER__BASE_URL" not in names
-    assert "WARN_DEPLOYMENT" not in names
+    assert "WEBSERVER__" not in names
     with pytest.raises(ValidationError, match="belongs to the stack on AWS"):
         config(airflow={"options": {"api": {"base_url": "https://mine"}}})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,11 +24,6 @@ ESSENTIAL: dict[tuple[str, str], str] = {
     ("logging", "remote_log_conn_id"): _BUCKET,
     ("logging", "worker_log_server_port"): _PORT,
     ("logging", "trigger_log_server_port"): _PORT,
-    # What these options were called before Airflow 2.0 and 2.2, which it still reads.
-    ("core", "remote_logging"): _BUCKET,
-    ("core", "remote_base_log_folder"): _BUCKET,
-    ("core", "remote_log_conn_id"): _BUCKET,
-    ("celery", "worker_log_server_port"): _PORT,
     ("secrets", "use_cache"): _CACHE,
     ("secrets", "cache_ttl_seconds"): _CACHE,
     ("webserver", "base_url"): _ADDRESS,
@@ -65,7 +59,7 @@ STATSD: dict[tuple[str, str], str] = {
         "statsd_port",
         "statsd_prefix",
     )
-} | {("scheduler", f"statsd_{key}"): _METRICS for key in ("on", "host", "port", "prefix")}
+}
 
 
 def refused(
@@ -75,9 +69,7 @@ def refused(
     essential = release.named(ESSENTIAL | (SQS if sqs else {}) | (STATSD if statsd else {}))
     for section, values in options.items():
         for key in values:
-            # A dot of a section is _ in the variable's name, and KEY_cmd and KEY_secret set KEY.
-            base = re.sub(r"_(cmd|secret)$", "", key)
-            name = section.replace(".", "_")
-            if instead := essential.get((name, key)) or essential.get((name, base)):
+            # A dot of a section is _ in the variable's name.
+            if instead := essential.get((section.replace(".", "_"), key)):
                 return f"{section}.{key}", instead
     return None

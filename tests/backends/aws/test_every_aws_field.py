@@ -39,6 +39,7 @@ SAMPLES: dict[str, Any] = {
     "airflow.extra_apt_packages": ["git"],
     "airflow.extra_requirements": ["pandas"],
     "airflow.options": {"email": {"from_email": "a@example.com"}},
+    "airflow.own_sections": ["mine"],
     "airflow.patches": {"slots": False},
     "broker.elasticache.node_type": "cache.m7g.large",
     "database.external.name": "another",
@@ -98,6 +99,7 @@ BESIDE: dict[str, dict[str, Any]] = {
 
 # Where the effect is not in the stack's resources.
 ELSEWHERE = {
+    "airflow.own_sections": "in what airflow.options may name",
     "database.external.user": "in the SQL that is printed for the database's administrator",
     "database.external.name": "in the SQL that is printed for the database's administrator",
     "target.confirm_delete_data": "in the refusal of delete_data without it",
