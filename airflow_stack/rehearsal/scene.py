@@ -68,6 +68,7 @@ class Scene:
         self._data()
         self._migrate()
         self._scheduler()
+        self._idle_worker()
         self._twenty_tasks()
         self._service_logs()
         self._queue()
@@ -126,6 +127,13 @@ class Scene:
         self.scheduler = self.runner.start(self.deployment.one(schedules=True).name)
         self._healthy(self.scheduler)
         self._proved("the scheduler is healthy within its memory")
+
+    def _idle_worker(self) -> None:
+        self.workers.append(worker := self.runner.start(self.worker))
+        self._healthy(worker)
+        self.workers.remove(worker)
+        self.runner.stop(worker)
+        self._proved("a worker is healthy: it answers its probe through the broker")
 
     def _twenty_tasks(self) -> None:
         role, tracking = next((one.role, one.tracking) for one in self.plan.scaling if one.tracking)
@@ -211,13 +219,18 @@ class Scene:
             HEALTHY,
             worker,
         )
+        # ECS ends and replaces a task whose probe fails, whatever it is doing.
+        self._healthy(worker)
         self.workers.remove(worker)
         seconds = self.runner.stop(worker)
         self._finished("rehearsal_long")
         tries = self._sql("select try_number from task_instance where dag_id = 'rehearsal_long'")
         if tries != [["1"]] or (code := worker.wait(10)) != 0:
             raise OperationError(f"SIGTERM cost a task: tries {tries}, exit code {worker.wait(10)}\n{worker.log()}")
-        self._proved(f"SIGTERM amid a task: the worker finished it, {seconds:.0f} s later, and ended with {code}")
+        self._proved(
+            f"a worker with a task is healthy; SIGTERM amid it: the worker finished it, {seconds:.0f} s later, and"
+            f" ended with {code}"
+        )
 
     def _metrics(self) -> None:
         cloudwatch = self.stage.cloud.client("cloudwatch")

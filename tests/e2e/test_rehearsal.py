@@ -22,13 +22,14 @@ PROVED = (
     "20 task logs are in S3, and the UI shows one of a worker that is gone",
     "a task read its connection from Secrets Manager",
     "a one-off command returns its exit code: 0 and 1",
-    "SIGTERM amid a task: the worker finished it",
+    "a worker with a task is healthy; SIGTERM amid it: the worker finished it",
     "CloudWatch has the metrics DesiredToRunningRatio, airflow_scheduler_heartbeat",
     "no message is left in the queue, none in the dead-letter queue",
 )
 
 PROVED_BY_REDIS = (
     "the migration ran once",
+    "a worker is healthy: it answers its probe through the broker",
     "20 tasks came by Redis over TLS to 2 workers, and all succeeded",
     "the workers went 0 → 2 → 0; each set its protection",
     "lines of the scheduler's log are in S3, by way of a log router and Firehose, with the columns that Athena reads",

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -48,7 +49,7 @@ def test_a_scheduler_without_a_heartbeat_is_seen(page: SimpleNamespace) -> None:
 def sign(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[float], None]:
     """A worker over SQS; the fixture gives a sign of life of a certain age."""
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "sqs://")
-    monkeypatch.setattr(ping, "ping_worker", lambda *_: pytest.fail("SQS has no remote control"))
+    monkeypatch.setattr(ping, "queues_of", lambda *_: pytest.fail("SQS has no remote control"))
     path = tmp_path / "alive"
     real = time.monotonic
     monkeypatch.setattr(alive, "age", lambda age=alive.age: age(path))
@@ -83,20 +84,27 @@ def test_a_triggerer_whose_loop_is_blocked(sign: Callable[[float], None], monkey
         probe.probe_triggerer()
 
 
-def test_a_worker_over_redis_is_pinged(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As before."""
+@pytest.mark.parametrize(
+    ("answer", "wrong"),
+    [(frozenset({"default", "gpu"}), None), (None, "does not answer within 8 s"),
+     (frozenset({"default"}), "no longer takes tasks from gpu"), (frozenset(), "default, gpu")],
+)  # fmt: skip
+def test_a_worker_over_redis_is_asked_for_its_queues(
+    monkeypatch: pytest.MonkeyPatch, answer: frozenset[str] | None, wrong: str | None
+) -> None:
+    """Rule: one that answers without its queues is unhealthy, since nobody else sees that it takes no task."""
     asked: list[tuple[str, str]] = []
     monkeypatch.setenv("AIRFLOW__CELERY__BROKER_URL", "redis://:secret@redis:6379/0")
+    monkeypatch.setenv("AIRFLOW_STACK_QUEUES", "default,gpu")
 
-    def ping_worker(node: str, url: str, _timeout: float) -> bool:
+    def queues_of(node: str, url: str, _timeout: float) -> frozenset[str] | None:
         asked.append((node, url))
-        return len(asked) == 1
+        return answer
 
-    monkeypatch.setattr(ping, "ping_worker", ping_worker)
-    probe.probe_worker()
-    assert asked == [(f"celery@{socket.gethostname()}", "redis://:secret@redis:6379/0")]
-    with pytest.raises(probe.UnhealthyError):
+    monkeypatch.setattr(ping, "queues_of", queues_of)
+    with pytest.raises(probe.UnhealthyError, match=wrong) if wrong else nullcontext():
         probe.probe_worker()
+    assert asked == [(f"celery@{socket.gethostname()}", "redis://:secret@redis:6379/0")]
 
 
 def test_a_sign_cut_short_is_none(tmp_path: Path) -> None:

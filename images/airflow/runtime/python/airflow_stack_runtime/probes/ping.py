@@ -1,4 +1,4 @@
-"""Celery's ``inspect ping`` for one worker, over a Redis broker without Celery, Kombu or redis-py.
+"""Celery's ``inspect active_queues`` for one worker, over a Redis broker without Celery, Kombu or redis-py.
 
 They take 260 ms to import, which two workers would pay at every probe. The messages are those of Kombu's mailbox for
 remote control (``kombu/pidbox.py``, ``kombu/transport/redis.py``); any other broker is left to Kombu itself.
@@ -11,6 +11,7 @@ import json
 import socket
 import time
 import uuid
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -21,11 +22,19 @@ SEPARATOR = "\x06\x16"
 """Between routing key, pattern and queue in the set of a Redis exchange's bindings."""
 
 
-def ping_worker(node: str, broker_url: str, timeout: float) -> bool:
-    """Whether the worker with this node name answers through the broker within ``timeout`` seconds."""
-    if urlsplit(broker_url).scheme == "redis":
-        return _ping_redis(node, broker_url, timeout)
-    return _ping_kombu(node, broker_url, timeout)
+METHOD = "active_queues"
+"""A ping alone is answered too by a worker that has lost its queues: https://github.com/apache/airflow/issues/63580"""
+
+
+def queues_of(node: str, broker_url: str, timeout: float) -> frozenset[str] | None:
+    """Queues that the worker with this node name takes tasks from; None where it does not answer through the broker
+    within ``timeout`` seconds.
+    """
+    ask = _ask_redis if urlsplit(broker_url).scheme == "redis" else _ask_kombu
+    answers = ask(node, broker_url, timeout)
+    if not isinstance(found := answers.get(node), list):
+        return None
+    return frozenset(queue["name"] for queue in found)
 
 
 class Redis:
@@ -66,13 +75,13 @@ class Redis:
         return rest
 
 
-def _ping_redis(node: str, url: str, timeout: float) -> bool:
+def _ask_redis(node: str, url: str, timeout: float) -> Mapping[str, Any]:
     redis = Redis(url, timeout + 1)
     ticket, key = str(uuid.uuid4()), str(uuid.uuid4())
     bindings, queue = f"_kombu.binding.reply.{MAILBOX}", f"{key}.reply.{MAILBOX}"
     binding = SEPARATOR.join((key, "", queue))
     request = {
-        "method": "ping",
+        "method": METHOD,
         "arguments": {},
         "destination": [node],
         "pattern": None,
@@ -96,19 +105,23 @@ def _ping_redis(node: str, url: str, timeout: float) -> bool:
     redis.call("SADD", bindings, binding)
     try:
         if not redis.call("PUBLISH", f"/{redis.database}.{MAILBOX}", json.dumps(message)):
-            return False
+            return {}
         answer = redis.call("BRPOP", queue, str(int(timeout)))
-        return answer is not None and node in json.loads(base64.b64decode(json.loads(answer[1])["body"]))
+        if answer is None:
+            return {}
+        found: dict[str, Any] = json.loads(base64.b64decode(json.loads(answer[1])["body"]))
+        return found
     finally:
         redis.call("SREM", bindings, binding)
         redis.call("DEL", queue)
 
 
-def _ping_kombu(node: str, url: str, timeout: float) -> bool:
+def _ask_kombu(node: str, url: str, timeout: float) -> Mapping[str, Any]:
     add_site_packages()
     from kombu import Connection
     from kombu.pidbox import Mailbox
 
     with Connection(url, connect_timeout=timeout) as connection:
         mailbox = Mailbox("celery", type="fanout", accept=["json"])
-        return bool(mailbox(connection).call(node, "ping", timeout=timeout))
+        answers = mailbox(connection).call([node], METHOD, timeout=timeout) or []
+    return {name: said for answer in answers for name, said in answer.items()}

@@ -81,7 +81,7 @@ def probe_triggerer() -> None:
 
 
 def probe_worker() -> None:
-    """It answers a ping that goes through the broker, as Celery's own ``inspect ping`` does.
+    """It answers through the broker, as Celery's own ``inspect`` does, that it takes tasks from its queues.
 
     SQS has no way back for an answer. There its event loop gives a sign every few seconds, while it asks for messages.
     """
@@ -95,10 +95,14 @@ def probe_worker() -> None:
         if age > alive.LIMIT:
             raise UnhealthyError(f"the worker's last sign of life is {age:.0f} s old, {alive.LIMIT:.0f} s are allowed")
         return
-    from airflow_stack_runtime.probes.ping import ping_worker
+    from airflow_stack_runtime import queues
+    from airflow_stack_runtime.probes.ping import queues_of
 
-    if not ping_worker(f"celery@{socket.gethostname()}", broker, TIMEOUT):
+    found = queues_of(f"celery@{socket.gethostname()}", broker, TIMEOUT)
+    if found is None:
         raise UnhealthyError(f"the worker does not answer within {TIMEOUT:.0f} s")
+    if lost := [queue for queue in queues.own() or () if queue not in found]:
+        raise UnhealthyError(f"the worker no longer takes tasks from {', '.join(lost)}")
 
 
 PROBES: dict[str, Callable[[], None]] = {
