@@ -10,14 +10,30 @@ from airflow_stack.cli.app import HERE, Directory, Stack, app
 
 
 @app.command()
-def config(stack: Stack, cwd: Directory = HERE) -> None:
-    """Print the resolved config of a stack, defaults and all, secrets masked.
+def config(
+    stack: Stack,
+    cwd: Directory = HERE,
+    to: Annotated[
+        str | None, typer.Option(help="Version of Airflow: print the stack file as it has to be for it.")
+    ] = None,
+) -> None:
+    """Print the resolved config of a stack, defaults and all, secrets masked; or its file for another Airflow.
 
-    Example: airflow-stack config -s local
+    Nothing is changed. Exit code 2 where the file is not all that it takes: the rest is told, to be done by hand.
+
+    Example: airflow-stack config -s local --to 2.10.2 > new.yaml && mv new.yaml Pulumi.local.yaml
     """
-    from airflow_stack.operations.inspect import resolved_config
+    if to is None:
+        from airflow_stack.operations.inspect import resolved_config
 
-    typer.echo(resolved_config(cwd, stack), nl=False)
+        typer.echo(resolved_config(cwd, stack), nl=False)
+        return
+    from airflow_stack.operations.rewrite import rewritten
+
+    text, left = rewritten(cwd, stack, to)
+    typer.echo(text, nl=False)
+    if left:
+        raise left
 
 
 @app.command()

@@ -68,9 +68,22 @@ def secrets_directory(program: Path, stack: str) -> Path:
 
 def read_stack_file(directory: Path, stack: str) -> tuple[StackConfig, set[str]]:
     """Read ``Pulumi.<stack>.yaml`` without Pulumi: the model, and which secrets are set; their values stay sealed."""
+    name = f"Pulumi.{stack}.yaml"
+    raw, secret_keys = raw_from_yaml(stack_text(directory, stack), name)
+    config, _ = parse(raw, secret_keys, stack, name, kept_secrets(directory, stack))
+    return config, secret_keys & set(SECRET_KEYS)
+
+
+def kept_secrets(directory: Path, stack: str) -> set[str]:
+    """Keys of the secrets that this machine holds itself."""
+    return {file.name for file in (secrets_directory(directory, stack) / VALUES).glob("*")}
+
+
+def stack_text(directory: Path, stack: str) -> str:
+    """The text of ``Pulumi.<stack>.yaml``. Raises ConfigError where it can't be read."""
     path = directory / f"Pulumi.{stack}.yaml"
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         stacks = sorted(p.name[7:-5] for p in directory.glob("Pulumi.?*.yaml"))
         raise ConfigError([Problem("", f"there is no stack {stack!r}: {path.name} is missing",
@@ -80,10 +93,6 @@ def read_stack_file(directory: Path, stack: str) -> tuple[StackConfig, set[str]]
         raise ConfigError([Problem("", "is not UTF-8 text", mend=edit(stack))], path.name) from None
     except OSError as error:
         raise ConfigError([Problem("", f"can't be read: {error.strerror}")], path.name) from None
-    raw, secret_keys = raw_from_yaml(text, path.name)
-    kept = {file.name for file in (secrets_directory(directory, stack) / VALUES).glob("*")}
-    config, _ = parse(raw, secret_keys, stack, path.name, kept)
-    return config, secret_keys & set(SECRET_KEYS)
 
 
 class _DuplicateKey(yaml.MarkedYAMLError):

@@ -14,29 +14,30 @@ def broken_options(
 ) -> list[RuleError]:
     """What breaks a rule, by keys below ``airflow``."""
     table = release.options
-    own = {_plain(name) for name in own_sections}
+    own = {plain_section(name) for name in own_sections}
     broken = [
         RuleError("own_sections", f"{name} is a section of Airflow's own, whose options are known: leave it out")
         for name in own_sections
-        if _plain(name) in table.sections
+        if plain_section(name) in table.sections
     ]
     for section, values in options.items():
-        name = _plain(section)
+        name = plain_section(section)
         if name in own - table.sections:
             continue
         if name in table.sections or any(table.known_elsewhere(table.base((name, key))) for key in values):
-            broken += filter(None, (_broken(section, key, release) for key in values))
+            broken += filter(None, (broken_option(section, key, release) for key in values))
         elif values:
             broken.append(_unknown_section(section, own_sections, release))
     return broken
 
 
-def _broken(section: str, key: str, release: Release) -> RuleError | None:
+def broken_option(section: str, key: str, release: Release) -> RuleError | None:
+    """Which rule one option breaks, of a section that Airflow knows."""
     table = release.options
     written = f"options.{section}.{key}"
     # Pulumi takes a dot for the next step of the path.
     remove = written if "." not in section + key else ""
-    base = table.base((_plain(section), key))
+    base = table.base((plain_section(section), key))
     suffix = key.removeprefix(base[1])
     now = table.now(base)
     here = "" if now in (None, base) else f"is called {'.'.join(now or ())}{suffix} in Airflow {release.version}"
@@ -68,12 +69,12 @@ def _broken(section: str, key: str, release: Release) -> RuleError | None:
 def _unknown_section(section: str, own_sections: Collection[str], release: Release) -> RuleError:
     key = f"options.{section}"
     what = f"there is no such section in Airflow {release.version} and the providers of its image"
-    if near := release.options.nearest_section(_plain(section)):
+    if near := release.options.nearest_section(plain_section(section)):
         return RuleError(key, f"{what}; did you mean {near}?", remove=key if "." not in section else "")
     return RuleError(key, f"{what}; one of your own is named in own_sections",
                      put=("own_sections", [*own_sections, section]))  # fmt: skip
 
 
-def _plain(section: str) -> str:
+def plain_section(section: str) -> str:
     """With _ for a dot, as in the variable's name: two ways to write one option are one option."""
     return section.replace(".", "_")

@@ -12,6 +12,7 @@ HERE: dict[str, str] = {
     "airflow-stack compose -s bench > bench.yaml": "a stack bench",
     "airflow-stack compose -s local > compose.yaml": "",
     "airflow-stack config -s local": "",
+    "airflow-stack config -s local --to 2.10.2 > new.yaml": "",
     "airflow-stack config -s prod": "",
     "airflow-stack cost -s prod": "",
     "airflow-stack database-sql -s local": "an external database",

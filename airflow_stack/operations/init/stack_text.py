@@ -23,9 +23,9 @@ def edited(text: str, changes: Mapping[str, Any]) -> str:
     lines = text.splitlines()
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
-        edits = [(len(lines), len(lines), _dump({"config": _merged({}, full)}, 0))]
+        edits = [(len(lines), len(lines), dump({"config": _merged({}, full)}, 0))]
     elif root.flow_style:
-        edits = [(0, len(lines), _dump(_merged(_plain(root), {"config": full}), 0))]
+        edits = [(0, len(lines), dump(_merged(plain(root), {"config": full}), 0))]
     else:
         edits = _change(root, {"config": full}, lines)
     for first, last, new in sorted(edits, reverse=True):
@@ -43,20 +43,20 @@ def _change(node: yaml.MappingNode, changes: Mapping[str, Any], lines: list[str]
             continue
         found.add(key.value)
         change = changes[key.value]
-        first, last = key.start_mark.line, _last_line(value) + 1
+        first, last = key.start_mark.line, last_line(value) + 1
         if change is MISSING:
             edits.append((first, last, []))
         elif isinstance(change, Mapping) and isinstance(value, yaml.MappingNode) and not value.flow_style:
             edits += _change(value, change, lines)
         else:
-            new = _dump({key.value: _merged(_plain(value), change)}, column)
+            new = dump({key.value: _merged(plain(value), change)}, column)
             if len(new) == 1 and isinstance(value, yaml.ScalarNode) and value.style not in ("|", ">"):
                 new[0] += lines[last - 1][value.end_mark.column :]  # the comment behind it
             edits.append((first, last, new))
     added = _merged({}, {key: value for key, value in changes.items() if key not in found})
     if added:
-        end = _last_line(node) + 1
-        edits.append((end, end, _dump(added, column)))
+        end = last_line(node) + 1
+        edits.append((end, end, dump(added, column)))
     return edits
 
 
@@ -69,19 +69,21 @@ def _merged(old: Any, changes: Any) -> Any:
     return {key: value for key, value in {**known, **new}.items() if changes.get(key) is not MISSING}
 
 
-def _plain(node: yaml.Node) -> Any:
+def plain(node: yaml.Node) -> Any:
+    """What the node holds."""
     return yaml.SafeLoader("").construct_document(node)
 
 
-def _last_line(node: yaml.Node) -> int:
+def last_line(node: yaml.Node) -> int:
     """The last line with something of the node. PyYAML ends a block on the line of what follows it."""
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
-        return _last_line(last[1] if isinstance(last, tuple) else last)
+        return last_line(last[1] if isinstance(last, tuple) else last)
     after_it = node.end_mark.column == 0 and node.end_mark.line > node.start_mark.line  # a block of text
     return node.end_mark.line - after_it
 
 
-def _dump(value: Mapping[str, Any], column: int) -> list[str]:
+def dump(value: Mapping[str, Any], column: int) -> list[str]:
+    """Lines in block style."""
     text = yaml.safe_dump(dict(value), sort_keys=False, width=1000, allow_unicode=True)
     return [" " * column + line for line in text.splitlines()]

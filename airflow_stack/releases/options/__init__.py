@@ -34,6 +34,14 @@ GONE: dict[Option, str] = {
     ("smtp", "smtp_password"): "the connection smtp_default has it",
     ("smtp", "smtp_user"): "the connection smtp_default has it",
     ("usage_data_collection", "enabled"): "Airflow collects none",
+    # Airflow 3 has them under another name, where the value means something else.
+    ("webserver", "access_logfile"): "api.log_config names a file that configures the server's logs",
+    ("webserver", "force_log_out_after"): "fab.session_lifetime_minutes ends sessions",
+}
+
+# Defaults that Airflow 3 has changed without listing them.
+_CHANGED_IN_3: dict[Option, tuple[str, str]] = {
+    ("core", "dag_ignore_file_syntax"): ("regexp", "glob"),
 }
 
 
@@ -145,6 +153,7 @@ def of(version: str) -> Options:
 
 def _read(path: Path) -> Options:
     table = json.loads(path.read_text(encoding="utf-8"))
+    defaults = {_option(option): (old, new) for option, (old, new) in table["defaults"].items()}
     return Options(
         version=path.stem,
         packages=table["packages"],
@@ -153,8 +162,11 @@ def _read(path: Path) -> Options:
         ),
         sensitive=frozenset(map(_option, table["sensitive"])),
         free_sections=frozenset(map(_section, table["free_sections"])),
-        moved={_option(old): new and _option(new) for old, new in table["moved"].items()},
-        defaults={_option(option): (old, new) for option, (old, new) in table["defaults"].items()},
+        moved={
+            option: new and _option(new) if option not in GONE else None
+            for option, new in zip(map(_option, table["moved"]), table["moved"].values(), strict=True)
+        },
+        defaults=_CHANGED_IN_3 | defaults if defaults else {},
     )  # fmt: skip
 
 
