@@ -172,12 +172,11 @@ def test_headers_that_a_browser_can_forge_are_not_believed() -> None:
     assert found["AIRFLOW__WEBSERVER__PROXY_FIX_X_PREFIX"] == "0"
 
 
-@pytest.mark.parametrize("key", ["delete_local_logs", "delete_local_logs_cmd", "delete_local_logs_secret"])
-def test_a_default_gives_way_to_the_users_option(key: str) -> None:
-    """However it is set: a variable of ours would win over the command."""
-    stack = config(airflow={"options": {"logging": {key: "something"}}})
+def test_a_default_gives_way_to_the_users_option() -> None:
+    """Rule: what is the user's to say is said by one variable alone."""
+    stack = config(airflow={"options": {"logging": {"delete_local_logs": "something"}}})
     assert "AIRFLOW__LOGGING__DELETE_LOCAL_LOGS" not in environment(stack, facts(stack))
-    assert on_aws(stack, "worker")[f"AIRFLOW__LOGGING__{key.upper()}"] == "something"
+    assert on_aws(stack, "worker")["AIRFLOW__LOGGING__DELETE_LOCAL_LOGS"] == "something"
 
 
 def test_the_pool_fits_the_instance_class() -> None:
