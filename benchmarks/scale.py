@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.config import StackConfig, parse
+from airflow_stack.config import AwsConfig, parse
 from airflow_stack.config.aws import RdsDatabase
 from airflow_stack.config.aws.connections import connections, pool
 from airflow_stack.config.load import raw_from_yaml
@@ -34,10 +34,10 @@ class Scale:
     sections: dict[str, Any]
 
     @property
-    def config(self) -> StackConfig:
+    def config(self) -> AwsConfig:
         """The whole config, in us-east-1."""
         who = {"allowed_cidrs": ["203.0.113.0/24"], "plain_http": True}
-        return StackConfig.model_validate(
+        return AwsConfig.model_validate(
             {"target": {"kind": "aws", "region": "us-east-1", "load_balancer": who} | self.target} | self.sections
         )
 
@@ -90,7 +90,7 @@ def holds() -> str:
     ]
     for scale in SCALES:
         config = scale.config
-        worker, scheduler, database = config.aws.worker, config.aws.scheduler, config.database
+        worker, scheduler, database = config.target.worker, config.target.scheduler, config.database
         named = database.instance_class if isinstance(database, RdsDatabase) else "external, with a pooler"
         cells = (
             f"{scale.tasks:,}",
@@ -133,6 +133,7 @@ def totals() -> str:
     ):
         raw, secret_keys = raw_from_yaml((PROGRAM / file).read_text(encoding="utf-8"), file)
         config, _ = parse(raw, secret_keys, "prod")
+        assert isinstance(config, AwsConfig), file
         lines.append(f"| {name} | {estimate(config).usd:.2f} | {estimate(config, Load(1000, 5)).usd:.2f} |")
     return "\n".join(lines)
 

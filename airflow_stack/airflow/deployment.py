@@ -118,7 +118,7 @@ def _role(config: StackConfig, spec: RoleSpec) -> Role:
         (*spec.command, *(word for argument in arguments for word in argument)),
         secrets,
         Probe(("CMD", f"{RUNTIME}/probe", spec.name)) if spec.probed else None,
-        count=config.at(spec.count) if spec.count else 1,
+        count=(config.at(spec.count) if spec.count else None) or 1,
         environment=variables,
         runs_tasks=runs_tasks(config, spec),
         stop_timeout=stop_timeout,

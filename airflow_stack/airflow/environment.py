@@ -48,7 +48,8 @@ def _base(key: str) -> str:
 
 def role_environment(config: StackConfig, spec: RoleSpec, files: Iterable[str]) -> dict[str, str]:
     """What one role alone reads: a change of it touches no other container. ``files`` are the secrets that it has."""
-    options: Options = {option: config.at(key) for option, key in spec.options.items()}
+    # A key of the other target has no value here: what is in its place is the backend's to say.
+    options: Options = {option: value for option, key in spec.options.items() if (value := config.at(key)) is not None}
     readable = config.airflow.release.secret_options
     for secret in files:
         if secret in readable:
@@ -125,8 +126,8 @@ def _essential(config: StackConfig) -> Options:
     if config.celery and config.broker.kind == "sqs":
         # It is reached by the role of the task: its URL holds no secret.
         options["celery", "broker_url"] = "sqs://"
-    if config.secrets_backend is not None:
-        options["secrets", "backend"] = config.secrets_backend.class_name
+    if config.lookup_class is not None:
+        options["secrets", "backend"] = config.lookup_class
     return options
 
 

@@ -55,7 +55,7 @@ def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
         keys.append("airflow_database_password")
     if config.celery and config.broker.kind in ("container", "elasticache"):
         keys.append("redis_password")
-    if config.flower.enabled:
+    if config.monitored:
         keys.append("flower_password")
     return (GeneratedSecret(FERNET, "fernet"), *(GeneratedSecret(key) for key in sorted(keys)))
 
@@ -92,11 +92,11 @@ def recipes(config: StackConfig) -> dict[str, Recipe]:
         made["celery_result_backend"] = Recipe(database.sources, lambda values: f"db+{database.content(values)}")
         if config.broker.kind != "sqs":
             made["broker_url"] = _broker_url(config)
-    if config.flower.enabled:
+    if config.monitored:
         made["flower_basic_auth"] = Recipe(
             ("flower_password",), lambda values: f"{config.admin.username}:{values['flower_password']}"
         )
-    if config.secrets_backend is not None:
+    if config.lookup_class is not None:
         key = "secrets_backend_kwargs"
         made[key] = Recipe((key,), lambda values: values.get(key, "{}"))
     return made

@@ -16,7 +16,7 @@ from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, DIRECT
 from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
 from airflow_stack.backends.memory import Limit, limits, own_advice
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.releases import RoleSpec
 
 FOLDERS = ("config", "dags", "logs", "plugins")
@@ -121,7 +121,7 @@ class Plan:
         return tuple(container for container in self.containers if not container.one_shot)
 
 
-def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
+def plan(config: LocalConfig, deployment: Deployment, machine: Machine) -> Plan:
     """Everything that the stack consists of on this machine."""
     built = images(config, machine)
     memory = limits(config, machine.memory)
@@ -162,17 +162,17 @@ def plan(config: StackConfig, deployment: Deployment, machine: Machine) -> Plan:
             )
     containers.append(_proxy(config, built["proxy"], name))
     url = (
-        f"http://{_host(config.local.bind_address)}{'' if config.proxy.port == HTTP_PORT else f':{config.proxy.port}'}"
+        f"http://{_host(config.target.bind_address)}{'' if config.proxy.port == HTTP_PORT else f':{config.proxy.port}'}"
     )
     return Plan(
         containers=tuple(containers),
         networks=networks,
         volumes=volumes,
         images=built,
-        keep_data=not config.local.throw_away,
-        bind_address=config.local.bind_address,
-        log_max_size=f"{config.local.logs.max_size}m",
-        log_max_files=str(config.local.logs.max_files),
+        keep_data=not config.target.throw_away,
+        bind_address=config.target.bind_address,
+        log_max_size=f"{config.target.logs.max_size}m",
+        log_max_files=str(config.target.logs.max_files),
         url=url,
         flower_url=f"{url}{config.flower.url_prefix}/" if config.flower.enabled else None,
     )
@@ -190,18 +190,18 @@ def _host(address: str) -> str:
     return f"[{ip}]" if isinstance(ip, ipaddress.IPv6Address) else str(ip)
 
 
-def name_prefix(config: StackConfig) -> str:
+def name_prefix(config: LocalConfig) -> str:
     """What the name of every container and volume starts with; a container's name is its host name as well."""
-    return f"{config.local.prefix}-af-" if config.local.prefix else "af-"
+    return f"{config.target.prefix}-af-" if config.target.prefix else "af-"
 
 
-def network_names(config: StackConfig) -> tuple[str, str]:
+def network_names(config: LocalConfig) -> tuple[str, str]:
     """Of the network of all containers, and of the one in which Docker is reached."""
-    prefix = f"{config.local.prefix}-" if config.local.prefix else ""
+    prefix = f"{config.target.prefix}-" if config.target.prefix else ""
     return f"{prefix}airflow", f"{prefix}airflow-docker"
 
 
-def servers(config: StackConfig) -> dict[str, str]:
+def servers(config: LocalConfig) -> dict[str, str]:
     """Where the stack's own servers are, in its network."""
     name = name_prefix(config)
     return {DATABASE_SERVER: f"{name}postgres:5432", BROKER_SERVER: f"{name}redis:6379"}
@@ -210,7 +210,7 @@ def servers(config: StackConfig) -> dict[str, str]:
 def _airflow(
     role: Role,
     deployment: Deployment,
-    config: StackConfig,
+    config: LocalConfig,
     machine: Machine,
     memory: Mapping[str, Limit],
     image: Image,
@@ -246,8 +246,8 @@ def _airflow(
         ports=ports,
         networks=networks,
         # Init gives the folders to their owner, which takes root; it drops to that owner for all the rest.
-        user="0:0" if role.one_shot else f"{machine.uid}:{config.local.gid}",
-        groups=() if config.local.gid == 0 or role.one_shot else ("0",),
+        user="0:0" if role.one_shot else f"{machine.uid}:{config.target.gid}",
+        groups=() if config.target.gid == 0 or role.one_shot else ("0",),
         probe=role.probe,
         one_shot=role.one_shot,
         cpu_shares=role.cpu_shares,
@@ -256,7 +256,7 @@ def _airflow(
     )
 
 
-def _postgres(config: StackConfig, image: Image, name: str, memory: int) -> Container:
+def _postgres(config: LocalConfig, image: Image, name: str, memory: int) -> Container:
     database = config.database
     assert database.kind == "container"  # noqa: S101 - narrows the union; the caller has asked
     # A hardened stack's database has been made: the superuser's password has no more business in its container.
@@ -305,7 +305,7 @@ def _redis(image: Image, name: str, memory: int) -> Container:
     )
 
 
-def _docker_socket_proxy(config: StackConfig, image: Image, name: str, machine: Machine) -> Container:
+def _docker_socket_proxy(config: LocalConfig, image: Image, name: str, machine: Machine) -> Container:
     return Container(
         service="docker-socket-proxy",
         name=f"{name}docker-socket-proxy",
@@ -318,7 +318,7 @@ def _docker_socket_proxy(config: StackConfig, image: Image, name: str, machine: 
     )
 
 
-def _proxy(config: StackConfig, image: Image, name: str) -> Container:
+def _proxy(config: LocalConfig, image: Image, name: str) -> Container:
     served = {role.serves: role for role in config.airflow.release.roles if role.serves}
     ui, monitor = served["ui"], served["monitor"]
     environment = {

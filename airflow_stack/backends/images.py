@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow_stack import __version__
 from airflow_stack.backends.machine import Machine, Origin
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig, LocalConfig, StackConfig
 
 REPOSITORY = "airflow-stack"
 
@@ -63,7 +63,7 @@ class Image:
         return cls(plain["name"], context, plain["tag"], args, cls.of(base) if base else None, folders)
 
 
-def images(config: StackConfig, machine: Machine) -> dict[str, Image]:
+def images(config: LocalConfig, machine: Machine) -> dict[str, Image]:
     """The images that this stack needs, by name."""
     names = ["airflow", "proxy"]
     if config.database.kind == "container":
@@ -75,20 +75,20 @@ def images(config: StackConfig, machine: Machine) -> dict[str, Image]:
     return {name: image(name, config, machine.program, machine.origin) for name in sorted(names)}
 
 
-def project_image(config: StackConfig, program: Path) -> Image:
+def project_image(config: AwsConfig, program: Path) -> Image:
     """The image of all tasks on AWS: the local stack's, with the project's folders in it, since none is shared there.
 
     Whatever the processor, its tag is that of its content.
     """
-    base = image("airflow", config, program, config.aws.image_origin)
-    project = (program / Path(config.aws.project_dir).expanduser()).resolve()
+    base = image("airflow", config, program, config.target.image_origin)
+    project = (program / Path(config.target.project_dir).expanduser()).resolve()
     folders = {f"project/{name}": project / name for name in PROJECT_FOLDERS if (project / name).is_dir()}
     return _tagged("project", program / "images" / "project", {"BASE": base.tag}, base, __version__, folders)
 
 
-def rehearsal_image(config: StackConfig, program: Path) -> Image:
+def rehearsal_image(config: AwsConfig, program: Path) -> Image:
     """moto, on the Python of the stack's own image."""
-    base = image("airflow", config, program, config.aws.image_origin)
+    base = image("airflow", config, program, config.target.image_origin)
     return _tagged("rehearsal", program / "images" / "rehearsal", {"BASE": base.tag}, base, __version__)
 
 

@@ -14,7 +14,7 @@ from airflow_stack.backends.containers import Container, Plan, servers
 from airflow_stack.backends.generated import file_content, secret_values
 from airflow_stack.backends.labels import SECRETS, container_labels, stack_labels
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.config import LocalConfig, Secrets
 from airflow_stack.outputs import StackOutputs
 
 # Seconds: the provider's own time to delete a container, and what it needs beside the container's stop timeout.
@@ -30,7 +30,7 @@ class StackSecrets(pulumi.ComponentResource):
     contents: dict[str, pulumi.Output[str]]
     """Of the secret files, by name; each resolved when it is written."""
 
-    def __init__(self, name: str, config: StackConfig, given: Secrets, machine: Machine) -> None:
+    def __init__(self, name: str, config: LocalConfig, given: Secrets, machine: Machine) -> None:
         super().__init__("airflow-stack:local:StackSecrets", name)
 
         def keep(key: str, value: str) -> str:
@@ -209,7 +209,7 @@ def _duration(seconds: int) -> str:
 
 
 def deploy(
-    config: StackConfig, given: Secrets, plan: Plan, machine: Machine, stack: str, created: Callable[[Plan], None]
+    config: LocalConfig, given: Secrets, plan: Plan, machine: Machine, stack: str, created: Callable[[Plan], None]
 ) -> StackOutputs:
     """Register every resource of the stack; the outputs say where to find it.
 

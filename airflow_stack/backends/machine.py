@@ -9,7 +9,7 @@ from typing import Literal
 
 from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.memory import LEAST_ENGINE
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.load import secrets_directory
 
 Origin = Literal["registry", "debian"]
@@ -43,11 +43,11 @@ class Machine:
     """MiB of the engine's memory that the stack plans with: config's, else what the last `up` has found."""
 
     @classmethod
-    def of(cls, config: StackConfig, program: Path, stack: str) -> Machine:
+    def of(cls, config: LocalConfig, program: Path, stack: str) -> Machine:
         """Read this machine, without a network and without Docker."""
         program = program.resolve()
-        project = (program / Path(config.local.project_dir).expanduser()).resolve()
-        uid = config.local.uid
+        project = (program / Path(config.target.project_dir).expanduser()).resolve()
+        uid = config.target.uid
         if uid is None:
             uid = os.getuid() or AIRFLOW_UID
         try:
@@ -59,10 +59,10 @@ class Machine:
                    engine_memory(config, program, stack))  # fmt: skip
 
 
-def engine_memory(config: StackConfig, program: Path, stack: str) -> int:
+def engine_memory(config: LocalConfig, program: Path, stack: str) -> int:
     """The configured MiB, else those that were found at the last `up`; until then those of the smallest engine."""
-    if config.local.memory is not None:
-        return config.local.memory
+    if config.target.memory is not None:
+        return config.target.memory
     return max(LEAST_ENGINE, recorded_memory(program, stack) or LEAST_ENGINE)
 
 
@@ -79,10 +79,10 @@ def memory_file(program: Path, stack: str) -> Path:
     return secrets_directory(program, stack).parent / MEMORY_FILE
 
 
-def image_origin(config: StackConfig, program: Path) -> Origin:
+def image_origin(config: LocalConfig, program: Path) -> Origin:
     """The configured origin; for ``auto`` what set-up has found on this machine, and the upstream images until then."""
-    if config.local.image_origin != "auto":
-        return config.local.image_origin
+    if config.target.image_origin != "auto":
+        return config.target.image_origin
     try:
         recorded = (program / ORIGIN_FILE).read_text(encoding="utf-8").strip()
     except OSError:

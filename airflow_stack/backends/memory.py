@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from airflow_stack.airflow import there
 from airflow_stack.airflow.advice import Advice
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.airflow import AirflowConfig
-from airflow_stack.config.services import WorkerConfig
+from airflow_stack.config.local.services import LocalWorker
 from airflow_stack.releases import Release, RoleSpec, Share
 
 LEAST_ENGINE = 4096
@@ -39,7 +39,7 @@ class Limit:
     """Containers of the part that run for long."""
 
 
-def limits(config: StackConfig, engine: int) -> dict[str, Limit]:
+def limits(config: LocalConfig, engine: int) -> dict[str, Limit]:
     """By service, a worker's without its number. ``engine`` is what the stack may plan with: `Machine.memory`.
 
     Whatever config gives, it gets. The sum is never more than the engine has, unless what config gives together with
@@ -78,7 +78,7 @@ def rounded(mib: int) -> int:
     return mib // STEP * STEP
 
 
-def _by(config: StackConfig, name: str, spare: int) -> int:
+def _by(config: LocalConfig, name: str, spare: int) -> int:
     """What one of the part's containers has where there is room for all."""
     release = config.airflow.release
     share = shares(release)[name]
@@ -91,7 +91,7 @@ def _by(config: StackConfig, name: str, spare: int) -> int:
     return mib // STEP * STEP
 
 
-def _given(config: StackConfig) -> dict[str, int | None]:
+def _given(config: LocalConfig) -> dict[str, int | None]:
     """What there is, by service, with what config says of it. None: nothing."""
     found: dict[str, int | None] = {spec.name: config.at(f"{spec.section}.memory") for spec in there(config)}
     found["proxy"] = config.proxy.memory
@@ -104,13 +104,13 @@ def _given(config: StackConfig) -> dict[str, int | None]:
     return found
 
 
-def _key(config: StackConfig, service: str) -> str:
+def _key(config: LocalConfig, service: str) -> str:
     """Empty for a role that has no section of its own."""
     section = {"postgres": "database", "redis": "broker"}.get(service, service.replace("-", "_"))
     return f"{section}.memory" if section in type(config).model_fields else ""
 
 
-def advice(config: StackConfig, limits: Mapping[str, Limit], engine: int, service: str) -> Advice:
+def advice(config: LocalConfig, limits: Mapping[str, Limit], engine: int, service: str) -> Advice:
     """Twice as much where the engine has it; else fewer tasks at a time, or fewer workers, in what there is.
 
     Nobody knows how much a killed process would have taken: twice as much is what can be said.
@@ -132,13 +132,13 @@ def advice(config: StackConfig, limits: Mapping[str, Limit], engine: int, servic
     return Advice({}, {}, f"give Docker more memory: this engine's {engine} MiB are taken")
 
 
-def own_advice(config: StackConfig, engine: int, spec: RoleSpec) -> Advice:
+def own_advice(config: LocalConfig, engine: int, spec: RoleSpec) -> Advice:
     """For the role's own environment: by its own keys, since a change of any other must not replace it."""
     section = config.at(spec.section)
-    if isinstance(section, WorkerConfig):
+    if isinstance(section, LocalWorker):
         # Queues ask for options that are no matter here.
         changed = {"count": min(section.count, 2), "queues": [], "other_queues": []}
         section = section.model_copy(update=changed)
     airflow = AirflowConfig(version=config.airflow.version, executor=config.airflow.executor)
-    own = StackConfig.model_validate({"airflow": airflow} | ({spec.section: section} if section else {}))
+    own = LocalConfig.model_validate({"airflow": airflow} | ({spec.section: section} if section else {}))
     return advice(own, limits(own, engine), engine, spec.name)

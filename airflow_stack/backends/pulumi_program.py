@@ -13,7 +13,7 @@ import pulumi
 from pulumi.runtime import config as runtime
 
 from airflow_stack.backends import secret_files
-from airflow_stack.config import Secrets, StackConfig, parse
+from airflow_stack.config import AnyConfig, Secrets, parse
 from airflow_stack.config.load import raw_from_pulumi, secrets_directory
 from airflow_stack.errors import StackError
 
@@ -22,7 +22,7 @@ from airflow_stack.errors import StackError
 SHOWN = 32
 
 
-def load(program: Path) -> tuple[StackConfig, Secrets]:
+def load(program: Path) -> tuple[AnyConfig, Secrets]:
     """The validated config of the selected stack. Raises ConfigError before any resource is registered."""
     # pulumi.Config reads single keys; a key that nobody knows must be an error, so all of them are read.
     values = runtime.CONFIG.get() or runtime.get_config_env()

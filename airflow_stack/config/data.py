@@ -1,46 +1,23 @@
-"""Metadata database and broker: a container of the stack, a service of AWS, or a server that is already there."""
+"""What a metadata database and a broker are, wherever a stack runs, and the servers that are already there."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
-from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.types import (
-    DatabaseName,
-    MemoryMiB,
-    Port,
-    RedisVisibilityTimeout,
-    RoleName,
-    Section,
-    by_engine,
-)
+from airflow_stack.config.types import DatabaseName, RedisVisibilityTimeout, RoleName, Section
 
 
-class ContainerDatabase(Section):
-    """PostgreSQL in a container of the stack, with a volume that outlives it."""
+class DatabaseConfig(Section):
+    """``airflow-stack:database``: where Airflow keeps its metadata."""
 
-    kind: Literal["container"] = "container"
-    superuser: RoleName = Field(
-        "postgres",
-        description="Superuser, another role than Airflow's. Its password is the secret postgres_password.",
-        examples=["postgres"],
-    )
-    superuser_database: DatabaseName = Field(
-        "postgres", description="Database that is created for the superuser. Can be Airflow's."
-    )
-    user: RoleName = Field(
-        "airflow", description="Airflow's role. Its password is the secret airflow_database_password."
-    )
+    kind: str
+    user: RoleName = Field("airflow", description="Airflow's role.")
     name: DatabaseName = Field("airflow", description="Airflow's database.")
-    port: Port | None = Field(
-        None, description="Port on the host that leads to PostgreSQL. None by default.", examples=[5432]
-    )
-    memory: MemoryMiB | None = by_engine(384)
 
 
-class ExternalDatabase(Section):
+class ExternalDatabase(DatabaseConfig):
     """A PostgreSQL or MySQL server that is already there, named by the secret ``database_url``."""
 
     kind: Literal["external"]
@@ -48,34 +25,18 @@ class ExternalDatabase(Section):
     name: DatabaseName = Field("airflow", description="Airflow's database, for the SQL that creates it.")
 
 
-def _container_by_default(value: Any) -> Any:
-    return {"kind": "container"} | value if isinstance(value, dict) else value
+class BrokerConfig(Section):
+    """``airflow-stack:broker``: what hands the tasks to the workers."""
+
+    ONE_QUEUE: ClassVar[str] = ""
+    """Why no task can ask for a queue of its own. Empty: any can."""
+
+    kind: str
+    visibility_timeout: int
 
 
-DatabaseConfig = Annotated[
-    ContainerDatabase | ExternalDatabase | RdsDatabase,
-    Field(discriminator="kind"),
-    BeforeValidator(_container_by_default),
-]
-
-
-class ContainerBroker(Section):
-    """Redis in a container of the stack; its queue is on disk, so that a restart loses no task."""
-
-    kind: Literal["container"] = "container"
-    visibility_timeout: RedisVisibilityTimeout = 86_400
-    memory: MemoryMiB = Field(128, description="Memory limit in MiB.")
-
-
-class ExternalBroker(Section):
+class ExternalBroker(BrokerConfig):
     """A Redis or Valkey server that is already there, named by the secret ``broker_url``."""
 
     kind: Literal["external"]
     visibility_timeout: RedisVisibilityTimeout = 86_400
-
-
-BrokerConfig = Annotated[
-    ContainerBroker | ExternalBroker | SqsBroker | ElastiCacheBroker,
-    Field(discriminator="kind"),
-    BeforeValidator(_container_by_default),
-]

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from airflow_stack.config.errors import NAMESPACE, ConfigError, Problem
+from airflow_stack.config.models import AnyConfig, model_of
 from airflow_stack.config.problems import (
     edit,
     model_problems,
@@ -21,7 +22,6 @@ from airflow_stack.config.problems import (
     set_command,
 )
 from airflow_stack.config.secrets import SECRET_KEYS, Secrets
-from airflow_stack.config.stack import StackConfig, target_kind
 
 # Stands for a value that Pulumi keeps encrypted in the stack file: it is set, and can't be read there.
 ENCRYPTED = object()
@@ -31,7 +31,7 @@ VALUES = "values"
 
 def parse(
     raw: Mapping[str, Any], secret_keys: set[str], stack: str, source: str = "", kept: Collection[str] = ()
-) -> tuple[StackConfig, Secrets]:
+) -> tuple[AnyConfig, Secrets]:
     """Validate a stack's config.
 
     ``raw`` maps keys under the namespace to values (mappings, scalars, or ENCRYPTED); ``secret_keys`` are those that
@@ -41,12 +41,12 @@ def parse(
     misplaced = _misplaced_secrets(raw, secret_keys, stack)
     problems = [*misplaced.values()]
     sections = {key: value for key, value in raw.items() if key not in SECRET_KEYS and key not in misplaced}
-    config: StackConfig | None = None
+    config, model = None, model_of(raw)
     try:
-        config = StackConfig.model_validate(sections)
+        config = model.model_validate(sections)
     except ValidationError as error:
         # Rules that join sections say nothing while one of the sections is left out.
-        found = model_problems(error, stack, target_kind(raw))
+        found = model_problems(error, stack, model)
         problems += [problem for problem in found if not (misplaced and problem.joins)]
     secrets = Secrets()
     readable = {key: raw[key] for key in raw if key in secret_keys and key in SECRET_KEYS and raw[key] is not ENCRYPTED}
@@ -66,7 +66,7 @@ def secrets_directory(program: Path, stack: str) -> Path:
     return program / ".airflow-stack" / stack / "secrets"
 
 
-def read_stack_file(directory: Path, stack: str) -> tuple[StackConfig, set[str]]:
+def read_stack_file(directory: Path, stack: str) -> tuple[AnyConfig, set[str]]:
     """Read ``Pulumi.<stack>.yaml`` without Pulumi: the model, and which secrets are set; their values stay sealed."""
     name = f"Pulumi.{stack}.yaml"
     raw, secret_keys = raw_from_yaml(stack_text(directory, stack), name)
@@ -194,47 +194,18 @@ def _holds_encrypted(value: Any) -> bool:
     return isinstance(value, list) and any(map(_holds_encrypted, value))
 
 
-def _missing_secrets(config: StackConfig, known: Collection[str], stack: str) -> list[Problem]:
-    needed = {
-        "database_url": "database.kind: external" if config.database.kind == "external" else "",
-        "broker_url": "broker.kind: external" if config.celery and config.broker.kind == "external" else "",
-        "oidc_client_secret": "target.load_balancer.oidc" if _oidc(config) else "",
-    }
+def _missing_secrets(config: AnyConfig, known: Collection[str], stack: str) -> list[Problem]:
     return [
         Problem(key, f"is required by {cause}", secret_example(key), set_command(stack, key, secret=True))
-        for key, cause in needed.items()
-        if cause and key not in known
+        for key, cause in config.required_secrets().items()
+        if key not in known
     ]
 
 
-def _oidc(config: StackConfig) -> bool:
-    return config.target.kind == "aws" and config.target.load_balancer.oidc is not None
-
-
-def _unused_secrets(config: StackConfig, raw: Mapping[str, Any], stack: str) -> list[Problem]:
+def _unused_secrets(config: AnyConfig, raw: Mapping[str, Any], stack: str) -> list[Problem]:
     """A secret that nothing reads would be taken for one that is in use."""
-    database, broker = f"database.kind is {config.database.kind}", f"broker.kind is {config.broker.kind}"
-    if not config.celery:
-        broker = "airflow.executor is LocalExecutor"
-    causes = {}
-    if config.database.kind != "external":
-        causes["database_url"] = database
-    if config.database.kind != "container":
-        causes["postgres_password"] = database
-    if config.database.kind not in ("container", "rds"):
-        causes["airflow_database_password"] = database
-    if not config.celery or config.broker.kind != "external":
-        causes["broker_url"] = broker
-    if not config.celery or config.broker.kind not in ("container", "elasticache"):
-        causes["redis_password"] = broker
-    if not config.flower.enabled:
-        causes["flower_password"] = "flower.enabled is false"  # noqa: S105 - a cause
-    if not _oidc(config):
-        causes["oidc_client_secret"] = "target.load_balancer.oidc is not set"  # noqa: S105
-    if config.secrets_backend is None:
-        causes["secrets_backend_kwargs"] = "secrets_backend is not set"
     return [
         Problem(key, f"has no effect: {cause}", mend=remove_command(stack, key))
-        for key, cause in causes.items()
+        for key, cause in config.unread_secrets().items()
         if key in raw
     ]

@@ -14,10 +14,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from airflow_stack.config.errors import NAMESPACE, BrokenRulesError, Problem, RuleError, either
+from airflow_stack.config.models import MODELS
 from airflow_stack.config.secrets import SECRET_KEYS, Secrets
-from airflow_stack.config.stack import KINDS, LOCAL_TARGET_ONLY, StackConfig
+from airflow_stack.config.stack import StackConfig
 
 Path = tuple[int | str, ...]
+
+TARGET_KIND: Path = ("target", "kind")
+"""It has chosen the model, and no model has more than its own."""
 
 # Behind a value's path Pydantic names the type that it has tried, and a mapping's wrong key.
 _SCALARS = ("bool", "str", "int", "float", "literal['non-sensitive-only']", "[key]")
@@ -54,14 +58,10 @@ def edit(stack: str) -> str:
     return f"edit Pulumi.{stack}.yaml"
 
 
-def model_problems(error: ValidationError, stack: str, target: str = "local") -> list[Problem]:
-    """What is wrong with the model's keys, one problem a key. ``target`` is the kind that the config means to have."""
+def model_problems(error: ValidationError, stack: str, model: type[StackConfig]) -> list[Problem]:
+    """What is wrong with the keys of a config that is meant to be of this model, one problem a key."""
     problems: dict[str, Problem] = {}
-    found = [
-        problem
-        for item in error.errors(include_url=False, include_input=False)
-        for problem in _problems(item, stack, target)
-    ]
+    found = [problem for item in error.errors(include_url=False) for problem in _problems(item, stack, model)]
     for problem in found:
         other = problems.get(problem.key)
         if other:  # each member of a union has said why it is not meant
@@ -86,30 +86,27 @@ def secret_example(key: str) -> str:
     return str((Secrets.model_fields[key].examples or [""])[0])
 
 
-def _problems(item: Mapping[str, Any], stack: str, target: str) -> list[Problem]:
-    at = _Place(item["loc"])
+def _problems(item: Mapping[str, Any], stack: str, model: type[StackConfig]) -> list[Problem]:
+    at = _Place(item["loc"], model)
     rule = item.get("ctx", {}).get("error")
     if isinstance(rule, BrokenRulesError):
         return [_rule_problem(one, at, stack) for one in rule.rules]
-    return [_rule_problem(rule, at, stack) if isinstance(rule, RuleError) else _problem(item, at, stack, target)]
+    return [_rule_problem(rule, at, stack) if isinstance(rule, RuleError) else _problem(item, at, stack, model)]
 
 
-def _problem(item: Mapping[str, Any], at: _Place, stack: str, target: str) -> Problem:
+def _problem(item: Mapping[str, Any], at: _Place, stack: str, model: type[StackConfig]) -> Problem:
     path = at.path
     if str(item["type"]).startswith("union_tag"):
         path = (*path, "kind")
-        kinds = KINDS[target].get(_key(at.path))
-        if kinds:
-            message = f"must be {either(map(repr, kinds))}"
-            key = _key(path)
-            return Problem(key, message, f"kind: {kinds[0]}", set_command(stack, key, kinds[0]))
     elif path[2:] and path[-1] in _SCALARS:
         path = path[:-1]
     key = _key(path)
-    message = _message(item)
+    elsewhere = _elsewhere(item, path, model)
+    message = elsewhere or _message(item, path)
     plain = _is_plain(path)
     if item["type"] == "extra_forbidden":
-        return Problem(key, _instead(at), mend=remove_command(stack, key) if plain and key else edit(stack))
+        mend = remove_command(stack, key) if plain and key else edit(stack)
+        return Problem(key, elsewhere or _instead(at), mend=mend)
     name, example = _example(path, at)
     if example in (None, ""):
         return Problem(key, message, mend=edit(stack))
@@ -150,12 +147,12 @@ class _Place:
     Pydantic names the chosen member of a union in the path of an error; a user never wrote it.
     """
 
-    def __init__(self, location: Path) -> None:
+    def __init__(self, location: Path, model: type[BaseModel]) -> None:
         self.path: Path = ()
         self.name = ""
         """Of the field at the path, or of the last one above it."""
         self.field: FieldInfo | None = None
-        self.models: list[type[BaseModel]] = [StackConfig]
+        self.models: list[type[BaseModel]] = [model]
         """What the field may hold."""
         self.holders: list[type[BaseModel]] = []
         """What has, or should have, the last key of the path."""
@@ -194,16 +191,16 @@ def _key(path: Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def _message(item: Mapping[str, Any]) -> str:
+def _message(item: Mapping[str, Any], path: Path) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind in _TYPES:
         return f"must be {_TYPES[kind]}"
     if kind == "value_error":
         return str(context["error"])
     if kind == "literal_error":
-        return f"must be {context['expected']}"
+        return f"must be {either(map(repr, MODELS)) if path == TARGET_KIND else context['expected']}"
     if kind == "union_tag_invalid":
-        return f"must be {context['expected_tags'].replace(', ', ' or ')}"
+        return f"must be {either(context['expected_tags'].split(', '))}"
     if kind in ("greater_than_equal", "less_than_equal"):
         return f"must be at least {context['ge']}" if "ge" in context else f"must be at most {context['le']}"
     if kind in ("too_short", "too_long"):
@@ -218,11 +215,40 @@ def _message(item: Mapping[str, Any]) -> str:
     return {"missing": "is required", "invalid_key": "is not a key: keys are text"}.get(kind, "is not valid")
 
 
+def _elsewhere(item: Mapping[str, Any], path: Path, model: type[StackConfig]) -> str:
+    """Of a key, or of a value where there are few, that only the other target has: whose it is, and what is here."""
+    instead, chosen = model.INSTEAD.get(_key(path)), _chosen(item)
+    for other in MODELS.values():
+        fields = _fields(other, path) if other is not model else []
+        theirs = f"is for {other.STACKS}"
+        if fields and item["type"] == "extra_forbidden":
+            return f"{theirs}: {instead}" if instead else theirs
+        # One of the model's own values is no secret; whatever else was written is not told.
+        if any(chosen in get_args(field.annotation) for field in fields):
+            return f"{chosen} {theirs}{f': {instead}' if instead else f'; here it {_message(item, path)}'}"
+    return ""
+
+
+def _chosen(item: Mapping[str, Any]) -> Any:
+    """What was written where there are few values; None elsewhere."""
+    if item["type"] == "union_tag_invalid":
+        return item["ctx"]["tag"]
+    return item["input"] if item["type"] == "literal_error" else None
+
+
+def _fields(model: type[BaseModel], path: Path) -> list[FieldInfo]:
+    """What a model has at a path, whichever kind its sections are of."""
+    models = [model]
+    fields: list[FieldInfo] = []
+    for part in path:
+        fields = [one.model_fields[part] for one in models if isinstance(part, str) and part in one.model_fields]
+        models = [section for field in fields for section in _sections(field.annotation)]
+    return fields
+
+
 def _instead(at: _Place) -> str:
     """What to say of a key that is not there: the key that was probably meant, else all that there are."""
     key = str(at.path[-1])
-    if at.path[0] == "target" and key in LOCAL_TARGET_ONLY and ("aws",) in map(_kinds, at.holders):
-        return f"is for local stacks: {LOCAL_TARGET_ONLY[key]}"
     owners = [kind for model in at.others if key in model.model_fields for kind in _kinds(model)]
     if owners:
         return f"there is no such key; it belongs to kind {' or '.join(owners)}"

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from pydantic.json_schema import models_json_schema
+
 from airflow_stack.config.errors import NAMESPACE
+from airflow_stack.config.models import MODELS
 from airflow_stack.config.secrets import Secrets
-from airflow_stack.config.stack import KINDS, LOCAL_ONLY, StackConfig
 
 
 def schema() -> dict[str, Any]:
     """Schema of ``Pulumi.<stack>.yaml``: our keys, encrypted secrets, and whatever other providers' keys there are."""
-    model = StackConfig.model_json_schema(ref_template="#/$defs/{model}")
-    for name in ("RdsDatabase", "SqsBroker"):  # where the target is AWS, the kind that needs no name
-        model["$defs"][name]["required"].remove("kind")
-    properties = {f"{NAMESPACE}:{key}": _as_pulumi_writes(value) for key, value in model["properties"].items()}
-    for key in KINDS["aws"]:  # said by target, below
-        properties[f"{NAMESPACE}:{key}"] = {"description": model["properties"][key]["description"]}
-    for key, field in Secrets.model_fields.items():
-        properties[f"{NAMESPACE}:{key}"] = {"description": field.description, "$ref": "#/$defs/Secret"}
+    _, found = models_json_schema([(model, "validation") for model in MODELS.values()])
+    definitions = found["$defs"]
+    of_target = {kind: _keys(definitions.pop(model.__name__), definitions) for kind, model in MODELS.items()}
     secret = {
         "type": "object",
         "properties": {"secure": {"type": "string"}},
@@ -33,54 +31,58 @@ def schema() -> dict[str, Any]:
         "properties": {
             "config": {
                 "type": ["object", "null"],
-                "properties": properties,
-                "patternProperties": {f"^(?!{NAMESPACE}:)[^:]+:.+$": {}},
-                "additionalProperties": False,
+                # Which of the two an editor goes by. It offers both, whichever the file has.
+                "properties": {TARGET: {"properties": {"kind": {"enum": list(MODELS)}}}},
                 "if": {
                     "required": [TARGET],
                     "properties": {TARGET: {"required": ["kind"], "properties": {"kind": {"const": "aws"}}}},
                 },
-                "then": {"properties": _of_target("aws", model) | _local_only()},
-                "else": {"properties": _of_target("local", model)},
+                "then": of_target["aws"],
+                "else": of_target["local"],
             },
             "encryptionsalt": {"type": "string"},
             "encryptedkey": {"type": "string"},
             "secretsprovider": {"type": "string"},
         },
         "additionalProperties": False,
-        "$defs": model["$defs"] | {"Secret": secret},
+        "$defs": definitions | {"Secret": secret},
     }
 
 
 TARGET = f"{NAMESPACE}:target"
 
 
-def _of_target(target: str, model: dict[str, Any]) -> dict[str, Any]:
-    """Database and broker as this target has them."""
-    found = {}
-    for key, kinds in KINDS[target].items():
-        mapping = model["properties"][key]["discriminator"]["mapping"]
-        references = {kind: {"$ref": mapping[kind]} for kind in kinds}
-        named = {
-            "if": {"required": ["kind"]},
-            "then": {"oneOf": list(references.values())},
-            "else": references[kinds[0]],
-        }
-        found[f"{NAMESPACE}:{key}"] = {"type": "object"} | named
-    return found
+def _keys(model: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands under ``config`` for one target."""
+    properties = {
+        f"{NAMESPACE}:{key}": _of_some_kind(_as_pulumi_writes(value), definitions)
+        for key, value in model["properties"].items()
+    }
+    for key, field in Secrets.model_fields.items():
+        properties[f"{NAMESPACE}:{key}"] = {"description": field.description, "$ref": "#/$defs/Secret"}
+    return {
+        "properties": properties,
+        "patternProperties": {f"^(?!{NAMESPACE}:)[^:]+:.+$": {}},
+        "additionalProperties": False,
+    }
 
 
-def _local_only() -> dict[str, Any]:
-    """Keys that an AWS stack must not have."""
-    found: dict[str, Any] = {f"{NAMESPACE}:flower": False}
-    for key in LOCAL_ONLY:
-        section, _, name = key.partition(".")
-        if name:
-            place = found.setdefault(f"{NAMESPACE}:{section}", {"properties": {}})
-            place["properties"][name] = False
-        else:
-            found[f"{NAMESPACE}:{section}"] = False
-    return found
+def _of_some_kind(value: dict[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """A section without a kind is of the one that needs no name, and of no other: so an editor speaks of that alone."""
+    if "discriminator" not in value:
+        return value
+    own = next(one for one in value["oneOf"] if "kind" not in _defined(one, definitions).get("required", ()))
+    return {
+        "description": value["description"],
+        "type": "object",
+        "if": {"required": ["kind"]},
+        "then": {"oneOf": value["oneOf"]},
+        "else": own,
+    }
+
+
+def _defined(reference: Mapping[str, str], definitions: Mapping[str, Any]) -> Any:
+    return definitions[reference["$ref"].removeprefix("#/$defs/")]
 
 
 def _as_pulumi_writes(value: dict[str, Any]) -> dict[str, Any]:

@@ -6,13 +6,18 @@ import ipaddress
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
     """A part of the config: frozen, without unknown keys, without silent conversions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+
+
+def kind_by_default(kind: str) -> BeforeValidator:
+    """A section of several kinds that is of this one where none is named."""
+    return BeforeValidator(lambda value: {"kind": kind} | value if isinstance(value, dict) else value)
 
 
 def matches(pattern: str, rule: str) -> AfterValidator:

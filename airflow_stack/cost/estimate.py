@@ -9,7 +9,7 @@ from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.backends.aws.plan.network import OwnVpc
 from airflow_stack.backends.aws.plan.services import Mix, Service
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.cost import assumptions as assume
@@ -66,19 +66,19 @@ class Estimate:
         return sum(item.usd for item in self.items)
 
 
-def estimate(config: StackConfig, load: Load = IDLE) -> Estimate:
+def estimate(config: AwsConfig, load: Load = IDLE) -> Estimate:
     """The bill of a month. Raises PriceError for a region or a size that the table lacks."""
     month = _Month(config, load)
     return Estimate(tuple(item for item in month.items() if item.quantity > 0), tuple(month.warnings))
 
 
 class _Month:
-    def __init__(self, config: StackConfig, load: Load) -> None:
+    def __init__(self, config: AwsConfig, load: Load) -> None:
         self._config = config
-        self._target = config.aws
+        self._target = config.target
         self._load = load
         self._plan = aws_plan(config, describe(config))
-        self._prices = Prices(config.aws.region)
+        self._prices = Prices(config.target.region)
         self.warnings: list[str] = []
         # Of all tasks of a service together, by role.
         self._hours = {service.role.name: self._hours_of(service) for service in self._plan.services}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_stack.config import read_stack_file
 from airflow_stack.cost import Load, estimate
 from airflow_stack.cost.report import as_json, table
+from airflow_stack.operations.target import target_of_file
 
 
 def cost(directory: Path, stack: str, tasks_per_day: int, minutes_per_task: float, *, json: bool) -> str:
     """The bill, idle and with this load; idle alone where there is none. Raises PriceError, and OperationError for a
     stack of this machine."""
-    config, _ = read_stack_file(directory, stack)
-    target = config.aws
+    config = target_of_file(directory, stack).on_aws()
     load = Load(tasks_per_day, minutes_per_task)
     loaded = estimate(config, load) if tasks_per_day else None
     show = as_json if json else table
-    return show(stack, target.region, estimate(config), loaded, load)
+    return show(stack, config.target.region, estimate(config), loaded, load)

@@ -14,7 +14,7 @@ from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.machine import Machine
 from airflow_stack.backends.pulumi_program import clear_errors
-from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.config import LocalConfig, Secrets
 from airflow_stack.operations import engine_memory, origin, ownership
 from airflow_stack.operations.health import wait_until_healthy
 from airflow_stack.operations.prepare import prepare
@@ -24,7 +24,7 @@ from airflow_stack.outputs import StackOutputs
 say = partial(pulumi.log.info, ephemeral=True)
 
 
-def deploy(config: StackConfig, secrets: Secrets, program: Path, stack: str) -> StackOutputs:
+def deploy(config: LocalConfig, secrets: Secrets, program: Path, stack: str) -> StackOutputs:
     """Check the machine, build the images, register the resources. A preview asks neither Docker nor a network."""
     updating = not pulumi.runtime.is_dry_run()
     if updating:

@@ -6,15 +6,15 @@ from pathlib import Path
 
 from airflow_stack.backends.machine import Machine, recorded_memory
 from airflow_stack.backends.memory import limits
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.errors import NAMESPACE
 
 
-def with_limits(text: str, config: StackConfig, directory: Path, stack: str) -> str:
+def with_limits(text: str, config: LocalConfig, directory: Path, stack: str) -> str:
     """With what is in force for each memory limit that config does not give, and where that comes from."""
     machine = Machine.of(config, directory, stack)
     found = {limit.key: limit.mib for limit in limits(config, machine.memory).values()}
-    if config.local.memory is not None:
+    if config.target.memory is not None:
         source = f"from {NAMESPACE}:target.memory"
     elif recorded_memory(directory, stack) is not None:
         source = f"from the engine's {machine.memory} MiB, as `up` found them"

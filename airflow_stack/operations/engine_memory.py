@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow_stack.backends.machine import memory_file, recorded_memory
 from airflow_stack.backends.memory import LEAST_ENGINE, rounded
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.image_build import Say
 
@@ -14,9 +14,9 @@ from airflow_stack.operations.image_build import Say
 SAME = 0.05
 
 
-def settle(config: StackConfig, program: Path, stack: str, say: Say) -> None:
+def settle(config: LocalConfig, program: Path, stack: str, say: Say) -> None:
     """Where config does not say what the stack plans with: what is recorded, or the engine's where that is another."""
-    if config.local.memory is not None:
+    if config.target.memory is not None:
         return
     recorded, has = recorded_memory(program, stack), total()
     if recorded is not None and fits(recorded, has):

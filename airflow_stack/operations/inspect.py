@@ -12,7 +12,7 @@ from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import read_stack_file
 from airflow_stack.config.errors import NAMESPACE
-from airflow_stack.operations.target import target_of
+from airflow_stack.operations.target import target_of, target_of_file
 
 MASKED = "[secret]"
 
@@ -21,16 +21,14 @@ def resolved_config(directory: Path, stack: str) -> str:
     """The stack file with every default written out, as YAML; secrets that are set are masked."""
     config, secrets = read_stack_file(directory, stack)
     target = target_of(config, directory, stack)
-    values = config.model_dump(mode="json", exclude=target.without_effect())
-    keys = {f"{NAMESPACE}:{key}": value for key, value in values.items() if value != {}}
+    keys = {f"{NAMESPACE}:{key}": value for key, value in config.model_dump(mode="json").items()}
     keys |= {f"{NAMESPACE}:{key}": MASKED for key in sorted(secrets)}
     return target.explained(yaml.safe_dump({"config": keys}, sort_keys=False, width=120))
 
 
 def compose_file(directory: Path, stack: str) -> str:
     """The stack as a Compose file. It names the secret files; their contents are nowhere in it."""
-    config, _ = read_stack_file(directory, stack)
-    target_of(config, directory, stack).refuse_elsewhere("a Compose file is for stacks of this machine")
+    config = target_of_file(directory, stack).on_this_machine("a Compose file is for stacks of this machine")
     machine = Machine.of(config, directory, stack)
     document = compose(plan(config, describe(config), machine), machine, stack)
     head = f"# The stack {stack!r} as a Compose file. Made by: airflow-stack compose -s {stack}\n"

@@ -23,7 +23,7 @@ from airflow_stack.backends.containers import Plan, plan, servers
 from airflow_stack.backends.identity import Identity, has_secrets
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE
 from airflow_stack.backends.machine import ORIGIN_FILE, Machine, memory_file
-from airflow_stack.config import SECRET_KEYS, ConfigError, Secrets, StackConfig, read_stack_file
+from airflow_stack.config import SECRET_KEYS, ConfigError, LocalConfig, Secrets, read_stack_file
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.config.problems import secret_problems
@@ -39,15 +39,15 @@ from airflow_stack.operations.pulumi_cli import PulumiCli
 from airflow_stack.operations.recovery import judged, part, recover
 from airflow_stack.operations.running import docker_scale, stopping
 from airflow_stack.operations.running.docker_stack import DockerStack
-from airflow_stack.operations.target import target_of
+from airflow_stack.operations.target import target_of, target_of_file
 
 
 def up(directory: Path, stack: str, say: Say, *, use_compose: bool = False) -> None:
     """Everything from a bare machine to a healthy stack. Raises OperationError or ConfigError."""
     start = time.monotonic()
     program = directory.resolve()
-    config, set_secrets = read_stack_file(program, stack)
-    target_of(config, program, stack).refuse_elsewhere("this brings up stacks of this machine")
+    found, set_secrets = read_stack_file(program, stack)
+    config = target_of(found, program, stack).on_this_machine("this brings up stacks of this machine")
     Identity.read(program, stack).refuse_closed()
     ensure_engine(say)
     with (
@@ -104,9 +104,8 @@ def down(directory: Path, stack: str, say: Say) -> None:
     Nothing of another stack is touched, nor of one of this name in another directory.
     """
     program = directory.resolve()
-    config, _ = read_stack_file(program, stack)
     finish = f"workers with tasks finish first by airflow-stack scale -s {stack} worker=0, and are stopped without it"
-    target_of(config, program, stack).refuse_elsewhere(
+    config = target_of_file(program, stack).on_this_machine(
         f"this takes down stacks of this machine; {finish}", "pulumi destroy"
     )
     Identity.read(program, stack).refuse_closed()
@@ -149,11 +148,11 @@ def _farewell(program: Path, stack: str, data: Sequence[Thing], *, was_up: bool)
     return f"{head}. Kept: {', and '.join(what)}" if what else head
 
 
-def _tasks(program: Path, stack: str, config: StackConfig) -> Mapping[str, Any]:
+def _tasks(program: Path, stack: str, config: LocalConfig) -> Mapping[str, Any]:
     return DockerStack.find(program, stack, config, to_replace=True).tasks()
 
 
-def _compose_up(config: StackConfig, set_secrets: set[str], program: Path, stack: str, say: Say) -> None:
+def _compose_up(config: LocalConfig, set_secrets: set[str], program: Path, stack: str, say: Say) -> None:
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     values = _values_without_pulumi(config, set_secrets, machine, stack)
@@ -181,7 +180,7 @@ def _labels_that_are_there(planned: Plan) -> dict[str, dict[str, str]]:
     }
 
 
-def _remove_orphans(config: StackConfig, planned: Plan, program: Path, stack: str, say: Say) -> None:
+def _remove_orphans(config: LocalConfig, planned: Plan, program: Path, stack: str, say: Say) -> None:
     """What the stack file no longer asks for.
 
     Not by Compose's --remove-orphans: by that, whatever else has a project of this name on this machine would go.
@@ -193,7 +192,7 @@ def _remove_orphans(config: StackConfig, planned: Plan, program: Path, stack: st
     _remove_all([one for one in made if one.name not in names], say)
 
 
-def _values_without_pulumi(config: StackConfig, set_secrets: set[str], machine: Machine, stack: str) -> dict[str, str]:
+def _values_without_pulumi(config: LocalConfig, set_secrets: set[str], machine: Machine, stack: str) -> dict[str, str]:
     """Kept values, and new ones for the rest. Raises OperationError for those that only Pulumi can read."""
     values = secret_files.kept(machine.secrets)
     unreadable = sorted(set_secrets - values.keys())
@@ -230,7 +229,7 @@ def _managed_by(found: Ownership) -> str | None:
     return tools[0] if tools else None
 
 
-def _remove_rest(config: StackConfig, program: Path, stack: str, say: Say) -> None:
+def _remove_rest(config: LocalConfig, program: Path, stack: str, say: Say) -> None:
     """What no tool's state knows: a Compose stack, or what an interrupted run has left."""
     found = ownership.look(config, program, stack)
     _remove_all(ownership.containers(found), say)
@@ -271,7 +270,7 @@ def _remove(container: DockerContainer) -> str:
     return str(container.name)
 
 
-def _summary(config: StackConfig, program: Path, stack: str) -> list[str]:
+def _summary(config: LocalConfig, program: Path, stack: str) -> list[str]:
     machine = Machine.of(config, program, stack)
     planned = plan(config, describe(config), machine)
     lines = [f"Airflow:  {planned.url}"]

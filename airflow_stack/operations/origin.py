@@ -8,14 +8,14 @@ from docker.errors import APIError, DockerException
 
 from airflow_stack.backends.images import upstream
 from airflow_stack.backends.machine import ORIGIN_FILE, Origin
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig, StackConfig
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.image_build import Say
 
 
-def settle(config: StackConfig, program: Path, say: Say) -> None:
+def settle(config: LocalConfig, program: Path, say: Say) -> None:
     """Where config says ``auto`` and nothing is recorded: registry if the engine reaches one, else debian."""
-    if config.local.image_origin == "auto":
+    if config.target.image_origin == "auto":
         recorded(config, program, say)
 
 

@@ -27,7 +27,7 @@ from airflow_stack.airflow.secrets import fingerprint
 from airflow_stack.backends.containers import name_prefix, network_names
 from airflow_stack.backends.identity import Identity, is_at
 from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SECRETS, SERVICE, STACK
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_engine import client
@@ -227,7 +227,7 @@ class Ownership:
 
 
 def look(
-    config: StackConfig, program: Path, stack: str, state: Callable[[], Collection[str]] | None = None
+    config: LocalConfig, program: Path, stack: str, state: Callable[[], Collection[str]] | None = None
 ) -> Ownership:
     """What is there now. ``state`` reads what Pulumi's state holds; it is asked where somebody else has something.
 

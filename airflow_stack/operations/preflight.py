@@ -13,7 +13,7 @@ from airflow_stack.backends.containers import FOLDERS, Plan
 from airflow_stack.backends.identity import FILE, has_secrets, is_at
 from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.errors import OperationError
@@ -32,7 +32,7 @@ RUN_BYTES = 1 * 1024**3
 MEMORY_SHARE = 0.85
 
 
-def check(config: StackConfig, given: Collection[str], plan: Plan, machine: Machine, stack: str, tool: str) -> None:
+def check(config: LocalConfig, given: Collection[str], plan: Plan, machine: Machine, stack: str, tool: str) -> None:
     """Raise OperationError with everything that stands in the way; create nothing but the project's folders.
 
     ``given`` are the keys of the secrets that config sets; ``tool`` is what is about to create the containers:
@@ -159,7 +159,7 @@ def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:
     )
 
 
-def port_problems(config: StackConfig, plan: Plan, found: Ownership, stack: str) -> list[str]:
+def port_problems(config: LocalConfig, plan: Plan, found: Ownership, stack: str) -> list[str]:
     ours, users = _publishing(found)
     problems = []
     for key, port in config.published_ports().items():

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from airflow_stack.backends.containers import Plan
 from airflow_stack.backends.labels import Tool
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations import image_build, preflight
 from airflow_stack.operations.image_build import Say
 
 
 def prepare(
-    config: StackConfig, given: Collection[str], plan: Plan, machine: Machine, stack: str, tool: Tool, say: Say
+    config: LocalConfig, given: Collection[str], plan: Plan, machine: Machine, stack: str, tool: Tool, say: Say
 ) -> None:
     """Check first, build then. Raises OperationError with nothing created but images and the project's folders.
 

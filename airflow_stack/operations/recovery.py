@@ -15,7 +15,7 @@ from pathlib import Path
 from docker.errors import APIError, NotFound
 
 from airflow_stack.backends.labels import MANAGED_BY
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
 from airflow_stack.operations.image_build import Say
@@ -23,7 +23,7 @@ from airflow_stack.operations.ownership import Ownership
 from airflow_stack.operations.pulumi_cli import STATE, PulumiCli
 
 
-def recover(pulumi: PulumiCli, config: StackConfig, say: Say) -> None:
+def recover(pulumi: PulumiCli, config: LocalConfig, say: Say) -> None:
     """Release a dead run's lock; remove containers and networks of ours that Pulumi's state does not know.
 
     Nothing is lost with them: all data is in volumes, and a volume is taken over by its name. Raises OperationError
@@ -50,7 +50,7 @@ def recover(pulumi: PulumiCli, config: StackConfig, say: Say) -> None:
                 network.remove()
 
 
-def judged(pulumi: PulumiCli, config: StackConfig) -> Ownership:
+def judged(pulumi: PulumiCli, config: LocalConfig) -> Ownership:
     """What is there, with what Pulumi's state has to say of it."""
     return ownership.look(config, pulumi.program, pulumi.stack, pulumi.resource_ids)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from airflow_stack.backends.aws import side_containers
 from airflow_stack.backends.images import Image, image, project_image, rehearsal_image
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, origin
 from airflow_stack.operations.docker_engine import client
@@ -20,8 +20,8 @@ STAND_INS = {
 
 
 def prepare(
-    config: StackConfig, program: Path, say: Say
-) -> tuple[StackConfig, dict[str, Image], dict[str, tuple[str, list[str]]]]:
+    config: AwsConfig, program: Path, say: Say
+) -> tuple[AwsConfig, dict[str, Image], dict[str, tuple[str, list[str]]]]:
     """The config as this machine can rehearse it, the images, built, and what stands for those that can't be had.
 
     Raises OperationError for a stack that can't be rehearsed.
@@ -32,7 +32,7 @@ def prepare(
                 f"a rehearsal must not touch a server that is in use, and {part}.kind is external.\n"
                 f"Rehearse a copy of the stack file without it."
             )
-    target = config.aws
+    target = config.target
     here = ARCHITECTURES.get(str(client().info()["Architecture"]), "X86_64")
     if here != target.architecture:
         say(f"this machine's processor is {here}: the image is rehearsed for that, not for {target.architecture}")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.plan import aws_plan
-from airflow_stack.config import Secrets, read_stack_file
+from airflow_stack.config import Secrets
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.docker_setup import ensure_engine
 from airflow_stack.operations.image_build import Say
-from airflow_stack.operations.target import target_of
+from airflow_stack.operations.target import target_of, target_of_file
 from airflow_stack.rehearsal.agent import EcsAgent
 from airflow_stack.rehearsal.cloud import Places, RehearsalMocks, run
 from airflow_stack.rehearsal.images import prepare
@@ -35,16 +35,16 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
     """
     started = time.monotonic()
     program = directory.resolve()
-    config, _ = read_stack_file(program, stack)
+    config = target_of_file(program, stack).on_aws()
     ensure_engine(say)
     config, images, stand_ins = prepare(config, program, say)
-    name = name_of(program, config.aws.name, stack)
+    name = name_of(program, config.target.name, stack)
     say("putting up moto as AWS, and PostgreSQL as RDS")
     stage = Stage(client(), name, images, config)
     agent: EcsAgent | None = None
     try:
         mocks = RehearsalMocks(stage.cloud, Places(stage.database, f"{name}-redis", images["project"].tag))
-        given = Secrets.model_validate({"oidc_client_secret": "rehearsal"} if config.aws.load_balancer.oidc else {})
+        given = Secrets.model_validate({"oidc_client_secret": "rehearsal"} if config.target.load_balancer.oidc else {})
         exports = run(mocks, stack, lambda: target_of(config, program, stack).deploy(given))
         say(f"the program has registered {sum(mocks.registered.values())} resources")
         running: list[Task] = []

@@ -12,7 +12,7 @@ from airflow_stack.airflow import Deployment
 from airflow_stack.backends.aws.environment import ONE_OFF
 from airflow_stack.backends.aws.plan import AwsPlan
 from airflow_stack.backends.images import Image
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.image_build import Say
 from airflow_stack.rehearsal import service_logs
@@ -46,7 +46,7 @@ def in_turn(deployment: Deployment) -> list[str]:
 class Scene:
     """One rehearsal, from the migration to the last worker's end."""
 
-    config: StackConfig
+    config: AwsConfig
     deployment: Deployment
     plan: AwsPlan
     exports: Mapping[str, Any]
@@ -163,7 +163,7 @@ class Scene:
 
     def _service_logs(self) -> None:
         """The way of FireLens, where config asks for it. What the containers have written is known from Docker."""
-        if not self.config.aws.logs.firelens:
+        if not self.config.target.logs.firelens:
             return
         # Those of workers that are gone: nobody could send them later.
         tasks = [self.scheduler, *self.gone]
@@ -193,7 +193,7 @@ class Scene:
 
     def _connection(self) -> None:
         self.stage.cloud.client("secretsmanager").create_secret(
-            Name=f"{self.config.aws.name}/connections/rehearsal", SecretString="http://secrets.example.com"
+            Name=f"{self.config.target.name}/connections/rehearsal", SecretString="http://secrets.example.com"
         )
         self.workers.append(worker := self.runner.start(self.worker))
         self._trigger("rehearsal_connection")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import models
 import pytest
 
 from airflow_stack.airflow import describe
-from airflow_stack.config import ConfigError, StackConfig, parse
+from airflow_stack.config import ConfigError, LocalConfig, parse
 from airflow_stack.releases import DEFAULT, RELEASES
 
 ESSENTIAL_OPTIONS, SENSITIVE_OPTIONS = RELEASES[DEFAULT].essential, RELEASES[DEFAULT].options.sensitive
@@ -16,17 +17,17 @@ ESSENTIAL_OPTIONS, SENSITIVE_OPTIONS = RELEASES[DEFAULT].essential, RELEASES[DEF
 HANDED_ON = {"AIRFLOW__METRICS__STAT_NAME_HANDLER": "AIRFLOW_STACK_STAT_NAME_HANDLER"}
 
 
-def config(**raw: Any) -> StackConfig:
-    return StackConfig.model_validate(raw)
+def config(**raw: Any) -> LocalConfig:
+    return LocalConfig.model_validate(raw)
 
 
-def environments(config: StackConfig) -> list[dict[str, str]]:
+def environments(config: LocalConfig) -> list[dict[str, str]]:
     """The environment of every role, init's first."""
     deployment = describe(config)
     return [deployment.environment | role.environment for role in (deployment.init, *deployment.roles)]
 
 
-def environment(config: StackConfig) -> dict[str, str]:
+def environment(config: LocalConfig) -> dict[str, str]:
     """The environment that all roles share."""
     return describe(config).environment
 
@@ -62,7 +63,7 @@ def test_whatever_the_stack_sets_gives_way_to_the_user_or_is_refused(raw: dict[s
         _, section, key = name.lower().split("__")
         asked = raw | {"airflow": raw.get("airflow", {}) | options(section, key, "mine")["airflow"]}
         try:
-            found = environments(parse(asked, set(), "local")[0])
+            found = environments(models.local(parse(asked, set(), "local")[0]))
         except ConfigError:
             assert "belongs to the stack" in refusal(section, key)
             continue

@@ -21,7 +21,7 @@ from airflow_stack.airflow.secrets import (
     generated,
     recipes,
 )
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 
 SERVERS = {DATABASE_SERVER: "af-postgres:5432", BROKER_SERVER: "af-redis:6379"}
 VALUES = {
@@ -49,8 +49,8 @@ CONFIGS: list[dict[str, Any]] = [
 ]
 
 
-def config(**raw: Any) -> StackConfig:
-    return StackConfig.model_validate(raw)
+def config(**raw: Any) -> LocalConfig:
+    return LocalConfig.model_validate(raw)
 
 
 @given(password=st.text(min_size=1, max_size=40))

@@ -25,12 +25,12 @@ EXCEPTIONS: dict[tuple[str, str], str] = {
     ("config/aws/connections.py", "scheduler"): "a section of Airflow's options",
     ("config/aws/connections.py", "webserver"): "a section of Airflow's options",
     ("config/load.py", "worker"): "a section of config, as an example of a key",
-    ("config/stack.py", "flower"): "a section of config that only one target has",
-    ("config/stack.py", "worker"): "a section of config that only one executor has",
+    ("config/aws/stack.py", "flower"): "a section of config that only one target has",
+    ("config/aws/stack.py", "scheduler"): "a section of config that only one target has",
+    ("config/local/stack.py", "worker"): "a section of config that only one executor has",
     ("operations/diff/reasons.py", "flower"): "a row of a table of explanations",
     ("operations/init/draft.py", "flower"): "a section of config that only one executor has",
     ("operations/init/draft.py", "worker"): "a section of config that only one executor has",
-    ("operations/target/aws.py", "flower"): "a section of config that only one target has",
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import models
 import pytest
 from backends.aws.test_github import GITHUB
 
@@ -97,7 +98,7 @@ class Life:
         asked = raw["target"] | {"delete_data": True, "confirm_delete_data": "airflow"}
         secrets = {"oidc_client_secret"} & raw.keys()
         config, given = parse(raw | {"target": asked}, secrets, "prod")
-        self._with_roles, _ = parse(raw | {"target": asked | {"github": GITHUB}}, secrets, "prod")
+        self._with_roles = models.aws(parse(raw | {"target": asked | {"github": GITHUB}}, secrets, "prod")[0])
         with pytest.MonkeyPatch.context() as patch, in_moto(REGION) as aws:
             for key, value in CREDENTIALS.items():
                 patch.setenv(key, value)

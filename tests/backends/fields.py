@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -29,19 +29,14 @@ class Leaf:
     """The other members of the last union."""
 
 
-def leaves(
-    model: type[BaseModel],
-    without: Collection[type[BaseModel]],
-    path: Path = (),
-    above: Leaf | None = None,
-) -> Iterator[Leaf]:
-    """The fields of the model, of its sections, and of all members of its unions but those ``without``."""
+def leaves(model: type[BaseModel], path: Path = (), above: Leaf | None = None) -> Iterator[Leaf]:
+    """The fields of the model, of its sections, and of all members of its unions."""
     members, siblings = (above.members, above.siblings) if above else ((), ())
     for key, field in model.model_fields.items():
         name = f"{above.name}.{key}" if above else key
         here = Leaf((*path, key), field, name, members, siblings)
         types = (field.annotation, *get_args(field.annotation))
-        models = [kind for kind in types if is_model(kind) and kind not in without]
+        models = [kind for kind in types if is_model(kind)]
         if not models:
             yield here
         tags = [str(get_args(kind.model_fields["kind"].annotation)[0]) for kind in models] if len(models) > 1 else []
@@ -51,7 +46,7 @@ def leaves(
                 inner = Leaf(here.path, field, f"{name}.{tag}", (*members, (here.path, tag)), others)
             else:
                 inner = here
-            yield from leaves(kind, without, here.path, inner)
+            yield from leaves(kind, here.path, inner)
 
 
 def is_model(kind: Any) -> bool:

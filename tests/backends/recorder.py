@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import models
 import pulumi
 from pulumi.runtime import mocks
 
@@ -150,7 +151,8 @@ def deploy(
 ) -> Deployed:
     """Run the program's resources for this config and these secrets."""
     given = given or {}
-    config, secrets = parse(raw | given, set(given), STACK)
+    found, secrets = parse(raw | given, set(given), STACK)
+    config = models.local(found)
     planned = plan(config, describe(config), on)
     recorder = Recorder(unmade=unmade)
     pulumi.runtime.set_mocks(

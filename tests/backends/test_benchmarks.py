@@ -11,7 +11,7 @@ from loading import load
 from airflow_stack.airflow import describe
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import plan
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from backends.recorder import machine
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -28,7 +28,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def exported(tmp_path: Path, **config: Any) -> Path:
     """The Compose file of a stack."""
-    given, on = StackConfig.model_validate(config), machine(tmp_path)
+    given, on = LocalConfig.model_validate(config), machine(tmp_path)
     file = tmp_path / "compose.yaml"
     file.write_text(render(compose(plan(given, describe(given), on), on, "local", {})))
     return file

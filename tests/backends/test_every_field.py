@@ -7,6 +7,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any, Literal, get_origin
 
+import models
 import pytest
 
 from airflow_stack.airflow import describe
@@ -14,8 +15,7 @@ from airflow_stack.airflow.secrets import files, generated
 from airflow_stack.backends.compose import compose
 from airflow_stack.backends.containers import plan, servers
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import SECRET_KEYS, StackConfig, parse
-from airflow_stack.config.aws import AwsTarget, ElastiCacheBroker, RdsDatabase, SqsBroker
+from airflow_stack.config import SECRET_KEYS, LocalConfig, parse
 from backends.fields import Leaf, leaves, other_values, with_value
 
 # Valid values where none follows from the type: the field's own form.
@@ -67,10 +67,7 @@ SECRETS = {key: f"{key}-value" for key in SECRET_KEYS} | {
 }
 
 
-# Members of unions that stacks of this machine do not have.
-AWS_ONLY = (AwsTarget, RdsDatabase, SqsBroker, ElastiCacheBroker)
-
-LEAVES = {leaf.name: leaf for leaf in leaves(StackConfig, AWS_ONLY)}
+LEAVES = {leaf.name: leaf for leaf in leaves(LocalConfig)}
 
 
 def raw_around(leaf: Leaf) -> dict[str, Any]:
@@ -87,7 +84,7 @@ def rendered(raw: dict[str, Any], program: Path) -> Any:
         "broker_url": raw.get("broker", {}).get("kind") == "external",
     }
     given = {key: SECRETS[key] for key, is_needed in needed.items() if is_needed}
-    config, _ = parse(raw | given, set(given), "local")
+    config = models.local(parse(raw | given, set(given), "local")[0])
     on = Machine.of(config, program, "local")
     planned = plan(config, describe(config), on)
     values = given | {secret.key: SECRETS[secret.key] for secret in generated(config)}
@@ -101,7 +98,7 @@ def test_a_field_reaches_a_resource(name: str, tmp_path: Path) -> None:
     leaf = LEAVES[name]
     around = raw_around(leaf)
     before = rendered(around, tmp_path)
-    present: Any = StackConfig.model_validate(around)
+    present: Any = LocalConfig.model_validate(around)
     for part in leaf.path:
         present = getattr(present, part)
     values = other_values(leaf, present, SAMPLES)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.memory import STEP, advice, limits, own_advice, shares, total
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.preflight import MEMORY_SHARE
 from airflow_stack.releases import DEFAULT, RELEASES
 from backends.recorder import machine
@@ -41,8 +41,8 @@ configs = st.fixed_dictionaries(
 )
 
 
-def config(raw: dict[str, Any] | None = None) -> StackConfig:
-    return StackConfig.model_validate(raw or {})
+def config(raw: dict[str, Any] | None = None) -> LocalConfig:
+    return LocalConfig.model_validate(raw or {})
 
 
 @pytest.mark.parametrize("engine", TABLE)
@@ -168,7 +168,7 @@ def test_what_is_advised(engine: int, worker: dict[str, int], said: str) -> None
 
 def test_advice_does_not_depend_on_other_options() -> None:
     """Rule: workers of a queue that another option names have advice of their own."""
-    config = StackConfig.model_validate(
+    config = LocalConfig.model_validate(
         {"worker": {"queues": ["gpu"]}, "airflow": {"options": {"operators": {"default_queue": "gpu"}}}}
     )
     assert "worker.memory" in str(own_advice(config, 16_384, RELEASES[DEFAULT].roles[3]))

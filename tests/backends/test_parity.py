@@ -10,7 +10,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.compose import compose
 from airflow_stack.backends.containers import Plan, plan
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from backends.recorder import STACK, Deployed, deploy, machine
 
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -180,7 +180,7 @@ def test_compose_starts_in_the_same_order(both: tuple[Deployed, dict[str, Any]])
 def test_a_dollar_in_a_path_is_a_dollar(tmp_path: Path) -> None:
     """A project directory may hold what Compose would expand."""
     on = machine(tmp_path, project=Path("/srv/air$flow"), secrets=Path("/home/$me/secrets"))
-    config = StackConfig()
+    config = LocalConfig()
     planned = plan(config, describe(config), on)
     document = compose(planned, on, STACK)
     sources = {unescaped(v).partition(":")[0] for s in document["services"].values() for v in s.get("volumes", [])}

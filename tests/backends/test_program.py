@@ -11,7 +11,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from backends.recorder import PROGRAM, STACK, Recorder, RecordingMonitor, machine
 
 CONFIG = {"airflow-stack:worker": '{"count": 3}', "airflow-stack:hardened": "true", "docker:host": "unix:///x"}
@@ -81,12 +81,12 @@ def test_bad_config_ends_a_preview_with_one_clear_error(
 )
 def test_the_address_is_one_that_a_browser_takes(address: str, url: str, tmp_path: Path) -> None:
     """Rule: the URL that `up` prints can be opened on this machine, whatever address is bound."""
-    config = StackConfig.model_validate({"target": {"bind_address": address}})
+    config = LocalConfig.model_validate({"target": {"bind_address": address}})
     assert plan(config, describe(config), machine(tmp_path)).url == url
 
 
 def test_a_home_directory_is_the_user_s(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: ~/airflow is in the user's home, not a folder named ~."""
     monkeypatch.setenv("HOME", str(tmp_path))
-    config = StackConfig.model_validate({"target": {"project_dir": "~/airflow"}})
+    config = LocalConfig.model_validate({"target": {"project_dir": "~/airflow"}})
     assert Machine.of(config, tmp_path / "program", "local").project == tmp_path / "airflow"

@@ -13,7 +13,7 @@ from airflow_stack.airflow.secrets import generated
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import plan
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from backends.recorder import Deployed, deploy, generated_password, machine
 
 EVERYTHING = {"flower": {"enabled": True}, "secrets_backend": {"class_name": "a.B"}}
@@ -61,7 +61,7 @@ def test_no_secret_is_in_a_plain_input(tmp_path: Path, given: dict[str, str], pr
 
 def test_no_secret_is_in_the_compose_file() -> None:
     """It names the files and, where their contents are known, fingerprints alone."""
-    config = StackConfig.model_validate(EVERYTHING)
+    config = LocalConfig.model_validate(EVERYTHING)
     on = machine(Path("/srv"))
     planned = plan(config, describe(config), on)
     files = {name: f"content-of-{name}" for container in planned.containers for name in container.secrets}
@@ -75,7 +75,7 @@ def test_what_pulumi_generates_is_secret_in_its_state(tmp_path: Path) -> None:
     deployed = deploy(EVERYTHING, machine(tmp_path), {"secrets_backend_kwargs": "{}"})
     made = [resource for resource in deployed.resources if resource.type.startswith("random:")]
     assert {name.removeprefix("airflow-").replace("-", "_") for name in (resource.name for resource in made)} == {
-        secret.key for secret in generated(StackConfig.model_validate(EVERYTHING))
+        secret.key for secret in generated(LocalConfig.model_validate(EVERYTHING))
     }
     for resource in made:
         assert resource.secret_outputs & {"result", "base64"}
@@ -193,7 +193,7 @@ def test_a_file_that_is_right_is_left_alone(tmp_path: Path) -> None:
 
 def test_without_pulumi_secrets_are_as_strong() -> None:
     """Compose's stack generates 32 letters and digits, and a Fernet key of 32 bytes; never the same twice."""
-    for secret in generated(StackConfig.model_validate(EVERYTHING)):
+    for secret in generated(LocalConfig.model_validate(EVERYTHING)):
         values = {secret_files.generate(secret) for _ in range(5)}
         assert len(values) == 5
         assert {len(value) for value in values} == ({44} if secret.kind == "fernet" else {32})

@@ -16,8 +16,8 @@ from airflow_stack.backends.aws.container_definitions import START_PERIOD
 from airflow_stack.backends.aws.environment import roles as roles_on_aws
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.images import PROJECT_FOLDERS, image, project_image
-from airflow_stack.config import StackConfig
-from airflow_stack.config.stack import LONGEST_STOP
+from airflow_stack.config import LocalConfig
+from airflow_stack.config.aws.services import LONGEST_STOP
 from airflow_stack.operations.diff.reasons import ROLE
 from airflow_stack.releases import DEFAULT, RELEASES
 from backends.aws.recorded import config as config_on_aws
@@ -52,7 +52,7 @@ def sections(request: pytest.FixtureRequest) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def local(sections: dict[str, Any]) -> dict[str, Role]:
     """The roles of a local stack; its init runs as the one-off task on AWS."""
-    described = describe(StackConfig.model_validate(sections))
+    described = describe(LocalConfig.model_validate(sections))
     return {role.name: role for role in described.roles} | {"one-off": described.init}
 
 
@@ -121,7 +121,7 @@ def test_every_role_that_airflow_has_is_on_both() -> None:
     """Flower is the one that AWS has not: SQS has no events for it to show."""
     known = {role.name for role in RELEASES[DEFAULT].roles}
     on_aws = roles_on_aws(describe(config_on_aws())).keys() - {"one-off"}
-    on_this_machine = {role.name for role in describe(StackConfig.model_validate({"flower": {"enabled": True}})).roles}
+    on_this_machine = {role.name for role in describe(LocalConfig.model_validate({"flower": {"enabled": True}})).roles}
     assert on_this_machine == known
     assert on_aws == known - {"flower"}
 
@@ -129,7 +129,7 @@ def test_every_role_that_airflow_has_is_on_both() -> None:
 @pytest.mark.parametrize("origin", ["registry", "debian"])
 def test_the_image_is_the_same(sections: dict[str, Any], origin: Any) -> None:
     """On AWS it is the base of one that holds the project, and nothing else comes to it."""
-    local = StackConfig.model_validate({"target": {"image_origin": origin}} | sections)
+    local = LocalConfig.model_validate({"target": {"image_origin": origin}} | sections)
     aws = config_on_aws({"image_origin": origin}, **sections)
     pushed = project_image(aws, PROGRAM)
     assert pushed.base == image("airflow", local, PROGRAM, origin)
@@ -143,7 +143,7 @@ def test_the_projects_folders_are_the_same(tmp_path: Path) -> None:
     for folder in (*PROJECT_FOLDERS, "logs", "data"):
         (tmp_path / folder).mkdir()
     pushed = project_image(config_on_aws({"project_dir": str(tmp_path)}), PROGRAM)
-    config = StackConfig()
+    config = LocalConfig()
     planned = plan(config, describe(config), machine(tmp_path, project=tmp_path))
     scheduler = next(one for one in planned.containers if one.service == "scheduler")
     mounted = {mount.source: mount.target for mount in scheduler.binds if mount.source.parent == tmp_path}

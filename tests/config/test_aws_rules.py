@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import models
 import pytest
 
-from airflow_stack.config import ConfigError, StackConfig, parse
+from airflow_stack.config import AwsConfig, ConfigError, LocalConfig, parse
 from airflow_stack.config.aws import options
 from airflow_stack.config.aws.connections import POOLS, Pool, connections, pool
 
@@ -17,9 +18,9 @@ AWS: dict[str, Any] = {
 }
 
 
-def stack(target: dict[str, Any] | None = None, **sections: Any) -> StackConfig:
+def stack(target: dict[str, Any] | None = None, **sections: Any) -> AwsConfig:
     """A stack on AWS; ConfigError with the text for the user where it is none."""
-    return parse({"target": AWS | (target or {})} | sections, set(), "prod")[0]
+    return models.aws(parse({"target": AWS | (target or {})} | sections, set(), "prod")[0])
 
 
 def option(name: str, **sections: Any) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def test_an_option_by_another_spelling_is_the_same_option() -> None:
 @pytest.mark.parametrize("name", names(options.ESSENTIAL))
 def test_here_it_is_the_users(name: str) -> None:
     """A local stack leaves these options alone."""
-    StackConfig.model_validate(option(name))
+    LocalConfig.model_validate(option(name))
 
 
 def test_with_redis_the_options_of_sqs_are_the_users() -> None:
@@ -136,7 +137,7 @@ def test_where_no_class_of_the_family_fits_none_is_named() -> None:
 
 def test_an_external_database_is_its_owners() -> None:
     """Its limit is not known here."""
-    many = StackConfig.model_validate({"target": AWS | {"worker": {"max": 20}}, "database": {"kind": "external"}})
+    many = AwsConfig.model_validate({"target": AWS | {"worker": {"max": 20}}, "database": {"kind": "external"}})
     assert pool(many) == POOLS[0]
 
 
@@ -228,7 +229,7 @@ def test_versions_of_postgres_are_those_without_a_surcharge() -> None:
 def test_a_partition_with_other_names_is_refused(region: str) -> None:
     """Endpoints, images of the sidecars and services have other names there."""
     assert "airflow-stack:target.region: is a region of a partition" in refusal({"region": region})
-    assert stack({"region": "us-gov-west-1"}).aws.region == "us-gov-west-1"
+    assert stack({"region": "us-gov-west-1"}).target.region == "us-gov-west-1"
 
 
 def test_a_worker_stops_within_what_fargate_allows() -> None:
@@ -240,4 +241,4 @@ def test_a_worker_stops_within_what_fargate_allows() -> None:
         in text
     )
     assert "worker.stop_timeout 120" in text
-    assert StackConfig.model_validate({"worker": {"stop_timeout": 7200}}).worker.stop_timeout == 7200
+    assert LocalConfig.model_validate({"worker": {"stop_timeout": 7200}}).worker.stop_timeout == 7200

@@ -50,7 +50,7 @@ from config.rows import AWS, Row, table
         "image-origin-auto",
         "target: {image_origin: auto}",
         "target.image_origin",
-        "must be 'registry' or 'debian'",
+        "auto is for local stacks; here it must be 'registry' or 'debian'",
         "registry",
     ),
     Row(

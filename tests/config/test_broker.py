@@ -17,7 +17,7 @@ from config.rows import AWS, Row, table
         "broker-of-aws",
         "broker: {kind: sqs}",
         "broker.kind",
-        "sqs is for stacks on AWS, of target.kind: aws; here use container or external",
+        "sqs is for stacks on AWS, of target.kind: aws; here it must be 'container' or 'external'",
         "container",
     ),
     Row(
@@ -48,7 +48,7 @@ def test_what_breaks_a_rule_is_refused_here(row: Row) -> None:
         "broker-in-a-container",
         "broker: {kind: container}",
         "broker.kind",
-        "container is for local stacks: use sqs, elasticache or external",
+        "container is for local stacks; here it must be 'sqs', 'elasticache' or 'external'",
         "sqs",
     ),
     Row(

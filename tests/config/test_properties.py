@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import models
 import pytest
 import yaml
 from hypothesis import assume, given, settings
@@ -20,7 +21,7 @@ from airflow_stack.airflow import describe
 from airflow_stack.backends.compose import compose, render
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import SECRET_KEYS, ConfigError, StackConfig, parse, read_stack_file
+from airflow_stack.config import SECRET_KEYS, AnyConfig, ConfigError, LocalConfig, parse, read_stack_file
 from airflow_stack.config.load import raw_from_pulumi, raw_from_yaml
 from airflow_stack.operations.inspect import MASKED, resolved_config
 
@@ -43,7 +44,7 @@ scalars = (
     | st.dates()
 )
 keys = st.sampled_from(
-    [*StackConfig.model_fields, *SECRET_KEYS, "kind", "memory", "port", "options", "core", "secure", "count", "logs"]
+    [*LocalConfig.model_fields, *SECRET_KEYS, "kind", "memory", "port", "options", "core", "secure", "count", "logs"]
 ) | st.text(st.characters() | st.sampled_from("\x1b\n\ud800"), max_size=10)
 values = st.recursive(
     scalars,
@@ -244,7 +245,7 @@ valid_aws = section(
 )
 
 
-def accepted(raw: dict[str, Any], directory: Path) -> StackConfig:
+def accepted(raw: dict[str, Any], directory: Path) -> AnyConfig:
     (directory / "Pulumi.local.yaml").write_text(
         yaml.safe_dump({"config": {f"airflow-stack:{key}": value for key, value in raw.items()}}), encoding="utf-8"
     )
@@ -280,9 +281,9 @@ def shuffled(value: Any) -> Any:
 def test_the_order_of_keys_changes_nothing(raw: dict[str, Any]) -> None:
     """The same config in another order gives the same Compose file, byte for byte."""
     with tempfile.TemporaryDirectory() as name:
-        first, second = (accepted(variant, Path(name)) for variant in (raw, shuffled(raw)))
+        both = [models.local(accepted(variant, Path(name))) for variant in (raw, shuffled(raw))]
     machine = Machine(PROGRAM, PROGRAM, PROGRAM / "secrets", 1000, 999, "debian")
-    texts = {render(compose(plan(config, describe(config), machine), machine, "local")) for config in (first, second)}
+    texts = {render(compose(plan(config, describe(config), machine), machine, "local")) for config in both}
     assert len(texts) == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from airflow_stack import cli
-from airflow_stack.config import ConfigError, StackConfig, read_stack_file
+from airflow_stack.config import ConfigError, LocalConfig, read_stack_file
 from airflow_stack.config.load import raw_from_yaml
 from config.rows import Row, table
 
@@ -83,20 +83,27 @@ def test_what_is_no_stack_file_is_to_be_edited(text: str, message: str, example:
 def test_a_file_without_keys_of_the_stack_is_all_defaults(text: str, tmp_path: Path) -> None:
     """Other providers' keys are theirs."""
     (tmp_path / "Pulumi.local.yaml").write_text(text, encoding="utf-8")
-    assert read_stack_file(tmp_path, "local") == (StackConfig(), set())
+    assert read_stack_file(tmp_path, "local") == (LocalConfig(), set())
 
 
 @table(
-    Row("key-is-not-text", "worker: {1: 2}", "worker[1]", "is not a key: keys are text", '{"count": 2}', fix="edit"),
+    Row(
+        "key-is-not-text",
+        "worker: {1: 2}",
+        "worker[1]",
+        "is not a key: keys are text",
+        '{"concurrency": 4}',
+        fix="edit",
+    ),
     Row(
         "section-as-list",
         "worker: [count, 2]",
         "worker",
         "must be a mapping of keys to values",
-        '{"count": 2}',
+        '{"concurrency": 4}',
         fix="edit",
     ),
-    Row("section-empty", "worker:", "worker", "must be a mapping of keys to values", '{"count": 2}', fix="edit"),
+    Row("section-empty", "worker:", "worker", "must be a mapping of keys to values", '{"concurrency": 4}', fix="edit"),
     Row("section-as-scalar", "proxy: 80", "proxy", "must be a mapping of keys to values", '{"port": 8080}', fix="edit"),
     Row(
         "unknown-section", "workers: {count: 2}", "workers", "there is no such key; did you mean worker?", fix="remove"

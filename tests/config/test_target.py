@@ -65,7 +65,7 @@ from config.rows import Row, table
         "target-of-aws-without-kind",
         "target: {region: eu-central-1}",
         "target.region",
-        "there is no such key; it belongs to kind aws",
+        "is for stacks on AWS, of target.kind: aws",
         fix="remove",
     ),
     Row(

@@ -50,7 +50,7 @@ from config.rows import Row, table
         "unknown-key-with-spaces",
         "worker: {number of workers: 2}",
         "worker.number of workers",
-        "there is no such key; there are count, concurrency, memory, stop_timeout, queues, other_queues",
+        "there is no such key; there are concurrency, stop_timeout, queues, other_queues, count, memory",
         fix="edit",
     ),
     Row("worker-count-zero", "worker: {count: 0}", "worker.count", "must be at least 1", "2"),

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import models
 import pytest
 from moto.server import ThreadedMotoServer
 
 from airflow_stack.backends.aws.environment import Facts, environment
-from airflow_stack.config import read_stack_file
 from airflow_stack.operations.entries.formats import Format
 from airflow_stack.operations.entries.kinds import FIELDS, Kind
 from airflow_stack.operations.entries.transfer import import_entries, place_of
@@ -47,6 +47,7 @@ URIS = (
 AIRFLOW = """
 import json, sys
 from airflow.models import Connection
+import models
 fields = ("conn_type", "login", "password", "host", "port", "schema", "extra")
 found = []
 for uri in json.load(sys.stdin):
@@ -194,7 +195,7 @@ def test_airflows_own_backend_finds_what_was_imported(
     """Rule: on AWS a connection or variable reaches a task as it stood in the file, every character of it."""
     (tmp_path / "Pulumi.yaml").write_text("name: airflow-stack\nruntime: python\n")
     (tmp_path / "Pulumi.prod.yaml").write_text(ON_AWS)
-    config, _ = read_stack_file(tmp_path, "prod")
+    config = models.aws_file(tmp_path)
     server = ThreadedMotoServer(port=0)
     server.start()
     try:
@@ -209,7 +210,7 @@ def test_airflows_own_backend_finds_what_was_imported(
             import_entries(place, kind, text, Format.JSON, "the file", overwrite=False, dry_run=False)
         facts = Facts(region="eu-central-1", bucket="b", queue_url=None, url="http://x")
         backend = {name: value for name, value in environment(config, facts).items() if "__SECRETS__" in name}
-        variables_of_task = access | backend | {"AWS_DEFAULT_REGION": config.aws.region}
+        variables_of_task = access | backend | {"AWS_DEFAULT_REGION": config.target.region}
         options = [f"--env={name}={value}" for name, value in variables_of_task.items()]
         image = composed.containers()["scheduler"]["Config"]["Image"]
         text = docker(

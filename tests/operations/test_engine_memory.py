@@ -8,7 +8,7 @@ import pytest
 
 from airflow_stack.backends.machine import memory_file, recorded_memory
 from airflow_stack.backends.memory import rounded
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations import engine_memory
 
 
@@ -19,7 +19,7 @@ def said() -> list[str]:
 
 def settle(program: Path, said: list[str], monkeypatch: pytest.MonkeyPatch, mib: int, **target: int) -> None:
     monkeypatch.setattr(engine_memory, "total", lambda: mib)
-    config = StackConfig.model_validate({"target": target} if target else {})
+    config = LocalConfig.model_validate({"target": target} if target else {})
     engine_memory.settle(config, program, "local", said.append)
 
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import health
 
@@ -36,7 +36,7 @@ ENDED = {"RestartCount": 0, "State": {"Status": "exited", "ExitCode": 0, "Starte
 
 @pytest.fixture
 def planned(tmp_path: Path) -> Plan:
-    config = StackConfig()
+    config = LocalConfig()
     return plan(config, describe(config), Machine.of(config, tmp_path, "local"))
 
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import models
 import pytest
 
 from airflow_stack import cli
-from airflow_stack.config import read_stack_file
 from airflow_stack.operations.pulumi_cli import PulumiCli
 
 pytestmark = [
@@ -82,8 +82,8 @@ def test_answers_change_their_keys_and_nothing_else(run: Run, project: Path) -> 
     assert text.startswith(FILE.replace("count: 2", "count: 3").removesuffix("# The tail.\n"))
     assert text.endswith("# The tail.\n")
     assert "encryptionsalt" not in text
-    config, _ = read_stack_file(project, "local")
-    assert (config.worker.count, config.flower.port, config.local.prefix, config.hardened) == (3, None, "123", True)
+    config = models.local_file(project)
+    assert (config.worker.count, config.flower.port, config.target.prefix, config.hardened) == (3, None, "123", True)
     assert config.airflow.options == {"core": {"parallelism": 9}}
     run(*answers)
     assert (project / "Pulumi.local.yaml").read_text() == text

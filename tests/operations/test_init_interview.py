@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import models
 import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import PipeInput, create_pipe_input
 from prompt_toolkit.output.plain_text import PlainTextOutput
 
-from airflow_stack.config import SECRET_KEYS, ConfigError, read_stack_file
+from airflow_stack.config import SECRET_KEYS, ConfigError
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.init import Options, init
 from airflow_stack.operations.init.draft import Draft
@@ -99,7 +100,7 @@ def test_answers_are_written_and_secrets_never_shown(person: Person) -> None:
         airflow_expose_config=DOWN + ENTER, admin_firstname=CLEAR + "Ana" + ENTER, admin_password=SECRET + ENTER,
     )  # fmt: skip
     shown = person.answers(keys)
-    config, _ = read_stack_file(person.project, "local")
+    config = models.local_file(person.project)
     assert (config.proxy.port, config.worker.count, config.admin.firstname) == (8090, 3, "Ana")
     assert (config.airflow.load_examples, config.airflow.expose_config) == (True, "non-sensitive-only")
     assert "count: 3 # enough" in person.file()

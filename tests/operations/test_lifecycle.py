@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import models
 import pytest
 from docker.errors import APIError, NotFound
 
@@ -16,7 +17,6 @@ from airflow_stack.backends.containers import plan
 from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.labels import DIRECTORY, ID, MANAGED_BY, SERVICE, STACK
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import read_stack_file
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import engine_memory, image_build, lifecycle, origin, ownership, preflight
 from airflow_stack.operations.running import docker_scale, find
@@ -113,7 +113,7 @@ def test_what_the_stack_file_no_longer_asks_for_goes_at_an_up(engine: Engine, tm
     theirs = {"com.docker.compose.project": "airflow"}
     engine.container("airflow-webserver-1", theirs)
     engine.container("dev-af-worker-9", labels | {DIRECTORY: "/elsewhere"})
-    config, _ = read_stack_file(mine, "local")
+    config = models.local_file(mine)
     planned = plan(config, describe(config), Machine.of(config, mine, "local"))
     lifecycle._remove_orphans(config, planned, mine, "local", print)
     assert engine.names() == {"af-init", "airflow-webserver-1", "dev-af-worker-9"}
@@ -138,7 +138,7 @@ def test_networks_and_volumes_keep_their_labels(engine: Engine, tmp_path: Path) 
     mine = project(tmp_path / "mine")
     engine.network("airflow", {STACK: "local", "com.docker.compose.network": "airflow"})
     engine.volume("af-postgres-data", {STACK: "local", "com.docker.compose.version": "1"})
-    config, _ = read_stack_file(mine, "local")
+    config = models.local_file(mine)
     planned = plan(config, describe(config), Machine.of(config, mine, "local"))
     assert lifecycle._labels_that_are_there(planned) == {
         "airflow": {STACK: "local"},
@@ -168,7 +168,7 @@ def test_an_up_that_is_refused_makes_no_id(engine: Engine, tmp_path: Path, monke
     before = engine.names()
     for _ in range(2):
         with pytest.raises(OperationError, match="no container, network or volume was created:\na container named af-"):
-            lifecycle._compose_up(read_stack_file(mine, "local")[0], set(), mine, "local", print)
+            lifecycle._compose_up(models.local_file(mine), set(), mine, "local", print)
     assert engine.names() == before
     assert Identity.read(mine, "local").id == ""
 
@@ -210,7 +210,7 @@ def test_a_verb_on_what_was_moved_touches_nothing(engine: Engine, tmp_path: Path
     moved = mine.rename(tmp_path / "moved")
     with pytest.raises(OperationError, match="was moved from"):
         find(moved, "local")
-    config, _ = read_stack_file(moved, "local")
+    config = models.local_file(moved)
     engine.entries["container"]["af-scheduler"]["State"]["Status"] = "exited"
     docker_scale._write(moved, "local", {"scheduler": 0})
     docker_scale.settle(config, moved, "local", print)  # the engine's containers have no start()

@@ -11,15 +11,15 @@ import pytest
 from airflow_stack.airflow.secrets import fingerprint
 from airflow_stack.backends.identity import Identity, is_at
 from airflow_stack.backends.labels import DIRECTORY, ID, SECRETS, SERVICE, STACK
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
 from airflow_stack.operations.ownership import Ownership
 
 from .engine import Engine, put_up
 
-DEV = StackConfig.model_validate({"target": {"prefix": "dev"}})
-PLAIN = StackConfig()
+DEV = LocalConfig.model_validate({"target": {"prefix": "dev"}})
+PLAIN = LocalConfig()
 
 
 @pytest.fixture
@@ -47,12 +47,12 @@ def keep_secrets(directory: Path, stack: str = "local", **contents: str) -> None
         (secrets / name).write_text(content)
 
 
-def ours(directory: Path, config: StackConfig = PLAIN, state: set[str] | None = None) -> set[str]:
+def ours(directory: Path, config: LocalConfig = PLAIN, state: set[str] | None = None) -> set[str]:
     found = look(directory, config, state)
     return {thing.name for kind in ("container", "network", "volume") for thing in found.ours(kind)}
 
 
-def look(directory: Path, config: StackConfig = PLAIN, state: set[str] | None = None) -> Ownership:
+def look(directory: Path, config: LocalConfig = PLAIN, state: set[str] | None = None) -> Ownership:
     return ownership.look(config, directory, "local", None if state is None else lambda: state)
 
 

@@ -14,7 +14,7 @@ from airflow_stack.backends.containers import plan
 from airflow_stack.backends.identity import Identity
 from airflow_stack.backends.labels import DIRECTORY, STACK
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations import ownership, preflight
 
 from .engine import Engine, put_up
@@ -45,8 +45,8 @@ def volumes(program: Path, pulumi: Any = None, given: set[str] | None = None) ->
     return preflight.volume_problems(planned, found, machine, "local", given or set(), pulumi)
 
 
-def asked(program: Path, config: StackConfig | None = None) -> Any:
-    config = config or StackConfig()
+def asked(program: Path, config: LocalConfig | None = None) -> Any:
+    config = config or LocalConfig()
     program.mkdir(exist_ok=True)
     machine = Machine.of(config, program, "local")
     return plan(config, describe(config), machine), ownership.look(config, program, "local"), machine
@@ -173,7 +173,7 @@ def test_a_port_of_another_clone(engine: Engine, tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         bindings = {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(port)}]}
         engine.entries["container"]["af-proxy"]["HostConfig"]["PortBindings"] = bindings
-        config = StackConfig.model_validate({"proxy": {"port": port}})
+        config = LocalConfig.model_validate({"proxy": {"port": port}})
         problems = []
         for name in ("one", "two"):
             planned, found, _ = asked(tmp_path / name, config)

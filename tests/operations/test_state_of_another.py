@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from airflow_stack.backends.identity import Identity
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership, recovery
 from airflow_stack.operations.pulumi_cli import STATE
 
 from .engine import Engine, put_up
 
-DEV = StackConfig.model_validate({"target": {"prefix": "dev"}})
+DEV = LocalConfig.model_validate({"target": {"prefix": "dev"}})
 
 
 class Pulumi:
@@ -91,7 +91,7 @@ def test_a_state_below_one_clone_that_another_uses_too_is_not_forgotten(engine: 
                                                Identity.settle(tmp_path / "two", "local").id, "pulumi")}  # fmt: skip
     pulumi: Any = Pulumi(one, one / STATE, keys)
     with pytest.raises(OperationError, match="Pulumi's state of stack 'local' holds dev-af-postgres"):
-        recovery.recover(pulumi, StackConfig(), print)
+        recovery.recover(pulumi, LocalConfig(), print)
     assert not pulumi.forgot
 
 

@@ -21,7 +21,7 @@ from airflow_stack.backends.compose import compose
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.cli.operate import _counts, _roles
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig, LocalConfig
 from airflow_stack.config.aws.connections import Pool, connections
 from airflow_stack.cost.estimate import estimate
 from airflow_stack.operations.diff import diff
@@ -68,7 +68,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_is_described() -> None:
     """Rule: command, secrets, environment and probe follow from the entry."""
-    deployment = describe(StackConfig())
+    deployment = describe(LocalConfig())
     role = deployment.one(name=NAME)
     assert role.command == ("airflow", "dag-counter")
     assert role.secrets == ("sql_alchemy_conn", "fernet_key")
@@ -98,7 +98,7 @@ def test_it_is_a_container_of_this_machine() -> None:
 
 def test_it_grows_with_the_engine() -> None:
     """Rule: a role without a section of config has its memory by its entry."""
-    config = StackConfig()
+    config = LocalConfig()
     machine = Machine(PROGRAM, PROGRAM, PROGRAM / "nowhere", 1000, 999, "registry", memory=16_384)
     (container,) = [one for one in plan(config, describe(config), machine).containers if one.service == NAME]
     assert 320 < container.memory <= 640
@@ -164,7 +164,7 @@ def test_a_shell_completes_it() -> None:
     assert _counts("dag-") == [f"{NAME}="]
 
 
-def on_aws() -> StackConfig:
+def on_aws() -> AwsConfig:
     config, _ = parsed(ROOM)
     return config
 

@@ -10,7 +10,7 @@ import pytest
 from loading import load
 
 from airflow_stack.airflow import environment
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.aws import options as of_aws
 from airflow_stack.config.options import broken_options
 from airflow_stack.releases import DEFAULT, RELEASES, Option, Options, Release, options
@@ -94,7 +94,7 @@ def test_the_stack_sets_and_refuses_what_the_release_knows(release: Release) -> 
 
 def test_what_the_stack_calls_by_a_name_of_some_release_is_an_option_of_one() -> None:
     """Rule: those that are set for all releases are left out where one has them not, and so no slip may go unseen."""
-    every = StackConfig.model_validate({"secrets_backend": {"class_name": "a.B"}, "flower": {"enabled": True}})
+    every = LocalConfig.model_validate({"secrets_backend": {"class_name": "a.B"}, "flower": {"enabled": True}})
     own = {*environment._defaults(every), *environment._essential(every)}
     own |= {*of_aws.ESSENTIAL, *of_aws.SQS, *of_aws.STATSD}
     tables = options.every().values()

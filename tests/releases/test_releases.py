@@ -13,13 +13,13 @@ from airflow_stack.airflow.environment import environment
 from airflow_stack.airflow.secrets import recipes
 from airflow_stack.backends.aws.environment import Facts
 from airflow_stack.backends.aws.environment import environment as aws_environment
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.airflow import AirflowConfig
 from airflow_stack.releases import DEFAULT, RELEASES, Release, RoleSpec, options
 
 PROGRAM = Path(__file__).parents[2]
 ROLES = [(release, role) for release in RELEASES.values() for role in (release.init, *release.roles)]
-MOST = StackConfig.model_validate({"flower": {"enabled": True}, "secrets_backend": {"class_name": "a.B"}})
+MOST = LocalConfig.model_validate({"flower": {"enabled": True}, "secrets_backend": {"class_name": "a.B"}})
 
 
 @pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES)
@@ -47,7 +47,7 @@ def test_every_key_of_a_role_is_one_of_config(release: Release, role: RoleSpec) 
     keys += [*role.arguments.values(), *role.options.values(), *role.defaults.values()]
     for key in filter(None, keys):
         section, _, field = key.partition(".")
-        holder = type(getattr(MOST, section)) if field else StackConfig
+        holder = type(getattr(MOST, section)) if field else LocalConfig
         assert hasattr(holder, field or section) or (field or section) in holder.model_fields, key
     assert release.role(role.name) is role
 

@@ -10,7 +10,7 @@ from pulumi_aws import elasticache, sqs
 
 from airflow_stack.backends.aws.plan.rules import BROKER_PORT
 from airflow_stack.backends.aws.policy_document import document
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import ElastiCacheBroker, SqsBroker
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Broker(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         network: Network,
         groups: SecurityGroups,
         password: pulumi.Input[str] | None,
@@ -51,9 +51,9 @@ class Broker(pulumi.ComponentResource):
     ) -> None:
         super().__init__("airflow-stack:aws:Broker", name, None, opts)
         if isinstance(config.broker, SqsBroker):
-            self._queues(name, config.aws.name, config.broker)
+            self._queues(name, config.target.name, config.broker)
         elif isinstance(config.broker, ElastiCacheBroker):
-            self._cache(name, config.aws.name, config.broker, network, groups, password)
+            self._cache(name, config.target.name, config.broker, network, groups, password)
         self.register_outputs({})
 
     def _queues(self, name: str, prefix: str, broker: SqsBroker) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_aws import cloudwatch, ecs
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 
 class Cluster(pulumi.ComponentResource):
@@ -17,10 +17,10 @@ class Cluster(pulumi.ComponentResource):
     """Name of the log group of the ECS exec sessions; None where exec is off."""
     exec_log_group_arn: pulumi.Output[str] | None
 
-    def __init__(self, name: str, config: StackConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, config: AwsConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow-stack:aws:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        target = config.aws
+        target = config.target
         self.exec_log_group = self.exec_log_group_arn = None
         configuration = None
         if target.exec:

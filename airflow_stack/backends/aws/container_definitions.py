@@ -20,8 +20,8 @@ from airflow_stack.backends.aws.side_containers import (
     publisher_environment,
     router,
 )
-from airflow_stack.config import StackConfig
-from airflow_stack.config.stack import LONGEST_STOP
+from airflow_stack.config import AwsConfig
+from airflow_stack.config.aws.services import LONGEST_STOP
 
 # Seconds.
 SIDE_STOP = 30
@@ -52,7 +52,7 @@ class TaskFacts:
     """Name of the stream of the services' logs; needed where ``logs.firelens``."""
 
 
-def container_definitions(config: StackConfig, deployment: Deployment, role_name: str, facts: TaskFacts) -> str:
+def container_definitions(config: AwsConfig, deployment: Deployment, role_name: str, facts: TaskFacts) -> str:
     """The containers of a role's tasks, Airflow's first, which has the name of the role.
 
     ``role_name`` is one of `environment.roles`. Raises KeyError for a secret without an ARN.
@@ -90,13 +90,13 @@ def container_definitions(config: StackConfig, deployment: Deployment, role_name
                 }
             )
         )
-    if config.aws.metrics.statsd:
+    if config.target.metrics.statsd:
         log = _log(config, role_name, "cloudwatch-agent", facts)
         containers.append(_container({"logConfiguration": log, **agent(config, facts.region)}))
     if _is_routed(config, role_name):
         # What is wrong with the router itself is said in CloudWatch.
         containers.append(_container({"logConfiguration": _awslogs("log-router", facts), **router(config)}))
-    if config.aws.exec:
+    if config.target.exec:
         for container in containers:
             # The shells that a session leaves behind are somebody's to bury.
             container["linuxParameters"] = {"initProcessEnabled": True}
@@ -139,12 +139,12 @@ def _health_check(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _is_routed(config: StackConfig, role: str) -> bool:
+def _is_routed(config: AwsConfig, role: str) -> bool:
     """Migration and single commands are followed while they run: CloudWatch shows a line at once, S3 after minutes."""
-    return config.aws.logs.firelens and role != ONE_OFF
+    return config.target.logs.firelens and role != ONE_OFF
 
 
-def _log(config: StackConfig, role: str, container: str, facts: TaskFacts) -> dict[str, Any]:
+def _log(config: AwsConfig, role: str, container: str, facts: TaskFacts) -> dict[str, Any]:
     if not _is_routed(config, role):
         return _awslogs(container, facts)
     if facts.firehose is None:

@@ -9,7 +9,7 @@ import pulumi_random as random
 from pulumi_aws import cloudwatch, rds
 
 from airflow_stack.backends.aws.plan.rules import DATABASE_PORT
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import RdsDatabase
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Database(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         network: Network,
         groups: SecurityGroups,
         password: pulumi.Input[str],
@@ -70,13 +70,13 @@ class Database(pulumi.ComponentResource):
     def _instance(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         database: RdsDatabase,
         network: Network,
         groups: SecurityGroups,
         password: pulumi.Input[str],
     ) -> rds.Instance:
-        target = config.aws
+        target = config.target
         keep = not target.delete_data
         child = pulumi.ResourceOptions(parent=self)
         # Fixed: RDS names its log groups after it. And what could only replace the instance fails on the name that is

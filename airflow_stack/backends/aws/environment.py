@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from airflow_stack.airflow import Deployment, Role
 from airflow_stack.backends.aws.memory import advice
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.airflow import OptionValue
 from airflow_stack.config.aws import RdsDatabase
 from airflow_stack.config.aws.connections import pool
@@ -91,36 +91,44 @@ def roles(deployment: Deployment) -> dict[str, Role]:
     return {role.name: role for role in (*deployment.roles, one_off)}
 
 
-def environment(config: StackConfig, facts: Facts) -> dict[str, str]:
+def environment(config: AwsConfig, facts: Facts) -> dict[str, str]:
     """Variables of all roles beside ``Deployment.environment``, whose values they replace; sorted by name."""
     release = config.airflow.release
     options = release.named(_essential(config, facts))
     for (section, key), value in release.named(_defaults(config)).items():
         if not _is_set(config, section, key):
             options[section, key] = value
-    variables = {f"AIRFLOW__{section.upper()}__{key.upper()}": str(value) for (section, key), value in options.items()}
+    variables = _variables(options)
     variables["AWS_DEFAULT_REGION"] = facts.region
     if facts.queue_url is not None:
         variables["AIRFLOW_STACK_SQS_QUEUE_URL"] = facts.queue_url
     return dict(sorted(variables.items()))
 
 
-def role_environment(config: StackConfig, role: RoleSpec) -> dict[str, str]:
+def role_environment(config: AwsConfig, role: RoleSpec) -> dict[str, str]:
     """What one role alone reads beside ``Role.environment``."""
-    service = config.aws.service(role)
+    service = config.target.service(role)
+    variables: dict[str, str] = {}
+    if role.serves == "ui":
+        # The load balancer is the proxy whose headers it trusts; on a machine, ``proxy.proxy_fix`` says so.
+        variables = _variables(config.airflow.release.named({("webserver", "enable_proxy_fix"): True}))
     if isinstance(service, WorkersConfig):
-        return {
+        variables |= {
             "AIRFLOW_STACK_MEMORY_ADVICE": str(advice(config, role)),
             "AIRFLOW_STACK_MEMORY_LIMIT": str(service.memory),
             "AIRFLOW_STACK_PROTECTION_MINUTES": str(service.protection_minutes),
         }
-    return {}
+    return variables
 
 
-def _essential(config: StackConfig, facts: Facts) -> Options:
+def _variables(options: Options) -> dict[str, str]:
+    return {f"AIRFLOW__{section.upper()}__{key.upper()}": str(value) for (section, key), value in options.items()}
+
+
+def _essential(config: AwsConfig, facts: Facts) -> Options:
     """Config refuses an option of these names: ``config.aws.options``."""
-    lookup = config.aws.secrets_lookup
-    prefixes: dict[str, str] = {f"{kind}_prefix": f"{config.aws.name}/{kind}" for kind in LOOKUPS}
+    lookup = config.target.secrets_lookup
+    prefixes: dict[str, str] = {f"{kind}_prefix": f"{config.target.name}/{kind}" for kind in LOOKUPS}
     patterns = {"connections_lookup_pattern": lookup.connections, "variables_lookup_pattern": lookup.variables}
     options: Options = {
         ("core", "hostname_callable"): "airflow.utils.net.get_host_ip_address",
@@ -135,19 +143,19 @@ def _essential(config: StackConfig, facts: Facts) -> Options:
         ("webserver", "proxy_fix_x_host"): 0,
         ("webserver", "proxy_fix_x_prefix"): 0,
     }
-    if config.aws.metrics.statsd:
+    if config.target.metrics.statsd:
         options |= {
             ("metrics", "statsd_on"): True,
             ("metrics", "statsd_host"): "localhost",
             ("metrics", "statsd_port"): STATSD_PORT,
             ("metrics", "statsd_prefix"): "airflow",
             ("metrics", "metrics_use_pattern_match"): True,
-            ("metrics", "metrics_allow_list"): ",".join(f"^{re.escape(name)}" for name in config.aws.metrics.allow),
+            ("metrics", "metrics_allow_list"): ",".join(f"^{re.escape(name)}" for name in config.target.metrics.allow),
         }
     return options
 
 
-def _defaults(config: StackConfig) -> Options:
+def _defaults(config: AwsConfig) -> Options:
     """Opinionated, and free to be overridden in ``airflow.options``."""
     options: Options = {
         ("logging", "delete_local_logs"): True,
@@ -161,7 +169,7 @@ def _defaults(config: StackConfig) -> Options:
     if config.celery:
         # Airflow gives up after one second, which a busy half of a vCPU takes for a call to SQS.
         options["celery", "operation_timeout"] = 5.0
-    if config.aws.load_balancer.https:
+    if config.target.load_balancer.https:
         options["webserver", "cookie_secure"] = True
     if isinstance(config.database, RdsDatabase):
         each = pool(config)
@@ -172,7 +180,7 @@ def _defaults(config: StackConfig) -> Options:
     return options
 
 
-def _is_set(config: StackConfig, section: str, key: str) -> bool:
+def _is_set(config: AwsConfig, section: str, key: str) -> bool:
     """Whether the user has set this option, as a value, a command or the name of a secret."""
     options = config.airflow.options.get(section, {})
     return bool(options.keys() & {key, f"{key}_cmd", f"{key}_secret"})

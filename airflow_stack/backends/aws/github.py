@@ -7,7 +7,7 @@ from pulumi_aws import iam
 
 from airflow_stack.backends.aws.github_policies import AUDIENCE, HOST, deploy, preview, role_name, subjects, trust
 from airflow_stack.backends.aws.policy_document import document
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 ROLE = "aws:iam/role:Role"
 # A policy each: a managed one holds 6,144 characters.
@@ -27,16 +27,16 @@ class GitHubRoles(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         cluster_arn: pulumi.Input[str],
         *,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         """``cluster_arn`` tells account and partition, which a preview can't ask. ValueError without target.github."""
         super().__init__("airflow-stack:aws:GitHubRoles", name, None, opts)
-        if config.aws.github is None:
+        if config.target.github is None:
             raise ValueError("target.github is not set")
-        self._name, self._config, self._settings = name, config, config.aws.github
+        self._name, self._config, self._settings = name, config, config.target.github
         provider = self._oidc_provider()
         cluster = pulumi.Output.from_input(cluster_arn)
         reads = cluster.apply(lambda arn: preview(config, arn))
@@ -83,9 +83,9 @@ class GitHubRoles(pulumi.ComponentResource):
         return role.arn
 
 
-def bounded(config: StackConfig) -> list[pulumi.ResourceTransformation] | None:
+def bounded(config: AwsConfig) -> list[pulumi.ResourceTransformation] | None:
     """Gives each role of the stack the boundary, where there is one: one that was forgotten could not be deployed."""
-    github = config.aws.github
+    github = config.target.github
     if github is None or github.permissions_boundary is None:
         return None
     boundary = github.permissions_boundary

@@ -8,16 +8,16 @@ from __future__ import annotations
 from airflow_stack.backends.aws.github_rights import PartsRights, actions
 from airflow_stack.backends.aws.plan.rights import Statement, statement
 from airflow_stack.backends.aws.policy_document import partition
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.github import GithubConfig
 
 HOST = "token.actions.githubusercontent.com"
 AUDIENCE = "sts.amazonaws.com"
 
 
-def role_name(config: StackConfig, purpose: str) -> str:
+def role_name(config: AwsConfig, purpose: str) -> str:
     """IAM allows 64 characters, of which name and region take up to 34."""
-    return f"{config.aws.name}-{config.aws.region}-github-{purpose}"
+    return f"{config.target.name}-{config.target.region}-github-{purpose}"
 
 
 def subjects(github: GithubConfig) -> dict[str, list[str]]:
@@ -43,7 +43,7 @@ def trust(provider_arn: str, allowed: list[str]) -> Statement:
     }
 
 
-def preview(config: StackConfig, cluster_arn: str) -> list[Statement]:
+def preview(config: AwsConfig, cluster_arn: str) -> list[Statement]:
     """Read the state. A preview of this program asks AWS nothing, so nothing else is allowed."""
     github, bucket = _github(config), f"arn:{partition(cluster_arn)}:s3:::{_github(config).state_bucket}"
     return [
@@ -53,7 +53,7 @@ def preview(config: StackConfig, cluster_arn: str) -> list[Statement]:
     ]
 
 
-def deploy(config: StackConfig, cluster_arn: str) -> dict[str, list[Statement]]:
+def deploy(config: AwsConfig, cluster_arn: str) -> dict[str, list[Statement]]:
     """Statements by topic; each topic is a policy of at most 6,144 characters."""
     rights = _Rights(config, cluster_arn)
     return {
@@ -66,14 +66,14 @@ def deploy(config: StackConfig, cluster_arn: str) -> dict[str, list[Statement]]:
     }
 
 
-def _github(config: StackConfig) -> GithubConfig:
-    if config.aws.github is None:
+def _github(config: AwsConfig) -> GithubConfig:
+    if config.target.github is None:
         raise ValueError("target.github is not set")
-    return config.aws.github
+    return config.target.github
 
 
 class _Rights(PartsRights):
-    def __init__(self, config: StackConfig, cluster_arn: str) -> None:
+    def __init__(self, config: AwsConfig, cluster_arn: str) -> None:
         super().__init__(config, cluster_arn)
         self._github = _github(config)
 
@@ -128,7 +128,7 @@ class _Rights(PartsRights):
         ]
 
 
-def linked_services(config: StackConfig) -> list[str]:
+def linked_services(config: AwsConfig) -> list[str]:
     """Services that make a role of their own in an account, the first time."""
     also = {"rds": config.database.kind == "rds", "elasticache": config.broker.kind == "elasticache"}
     services = [

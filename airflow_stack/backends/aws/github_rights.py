@@ -10,7 +10,7 @@ from typing import Any
 from airflow_stack.backends.aws.plan.rights import Statement, statement
 from airflow_stack.backends.aws.policy_document import account, partition
 from airflow_stack.backends.aws.registry import repository_name
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 TAG = "airflow-stack"
 
@@ -23,11 +23,11 @@ def actions(service: str, names: str) -> list[str]:
 class PartsRights:
     """Statements by topic, for one stack in one account."""
 
-    def __init__(self, config: StackConfig, cluster_arn: str) -> None:
-        self._config, self._target = config, config.aws
+    def __init__(self, config: AwsConfig, cluster_arn: str) -> None:
+        self._config, self._target = config, config.target
         self._part, self._owner = partition(cluster_arn), account(cluster_arn)
-        self._ours: dict[str, Any] = {"StringEquals": {f"aws:ResourceTag/{TAG}": config.aws.name}}
-        self._made: dict[str, Any] = {"StringEquals": {f"aws:RequestTag/{TAG}": config.aws.name}}
+        self._ours: dict[str, Any] = {"StringEquals": {f"aws:ResourceTag/{TAG}": config.target.name}}
+        self._made: dict[str, Any] = {"StringEquals": {f"aws:RequestTag/{TAG}": config.target.name}}
 
     def _arn(self, service: str, *names: str) -> list[str]:
         return [f"arn:{self._part}:{service}:{self._target.region}:{self._owner}:{name}" for name in names]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import acm, lb, route53
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.network import LoadBalancerConfig, OidcConfig
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class LoadBalancer(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         port: int,
         network: Network,
         groups: SecurityGroups,
@@ -48,9 +48,9 @@ class LoadBalancer(pulumi.ComponentResource):
     ) -> None:
         """``port`` is the webserver's. ValueError where config asks for OIDC and there is no client secret."""
         super().__init__("airflow-stack:aws:LoadBalancer", name, None, opts)
-        self._name, self._prefix = name, config.aws.name
+        self._name, self._prefix = name, config.target.name
         self._child = pulumi.ResourceOptions(parent=self)
-        settings = config.aws.load_balancer
+        settings = config.target.load_balancer
         balancer = lb.LoadBalancer(
             # AWS allows 32 characters, of which the name that Pulumi makes of this one adds 8.
             f"{name}-lb",

@@ -10,7 +10,7 @@ from pulumi_aws import cloudwatch, iam, kinesis
 from airflow_stack.backends.aws.log_queries import RECORDS, LogQueries
 from airflow_stack.backends.aws.plan.services import Family
 from airflow_stack.backends.aws.policy_document import account, document, partition
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 # Beside the records: service-logs/ is what the bucket's lifecycle rule deletes after `logs.retention_days`.
 FAILED = "service-logs/failed/"
@@ -39,7 +39,7 @@ class Logs(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         families: Sequence[Family],
         bucket: pulumi.Input[str],
         bucket_arn: pulumi.Input[str],
@@ -47,12 +47,12 @@ class Logs(pulumi.ComponentResource):
     ) -> None:
         super().__init__("airflow-stack:aws:Logs", name, None, opts)
         self._name = name
-        self._prefix = config.aws.name
-        self._retention = config.aws.logs.retention_days
+        self._prefix = config.target.name
+        self._retention = config.target.logs.retention_days
         made = {service: self._group(service) for service in (family.role.name for family in families)}
         self.groups = {service: group.name for service, group in made.items()}
         self.group_arns = {service: group.arn for service, group in made.items()}
-        if config.aws.logs.firelens:
+        if config.target.logs.firelens:
             stream = self._firehose(bucket_arn)
             self.firehose_name = stream.name
             self.firehose_arn = stream.arn

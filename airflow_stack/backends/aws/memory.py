@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from airflow_stack.airflow.advice import Advice
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.types import FARGATE_MEMORY
 from airflow_stack.releases import RoleSpec
 
 
-def advice(config: StackConfig, role: RoleSpec) -> Advice:
+def advice(config: AwsConfig, role: RoleSpec) -> Advice:
     """Twice as much, as far as Fargate has it for these CPU units; beyond, the next larger CPU size too.
 
     Nobody knows how much a killed process would have taken: twice as much is what can be said.
     """
-    size = config.aws.size(role)
+    size = config.target.size(role)
     section = f"target.{role.section}"
     now = {f"{section}.memory": size.memory}
     slots = config.at(role.slots) if role.slots else 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow_stack.backends.aws.network import Network
     from airflow_stack.backends.aws.security_groups import SecurityGroups
     from airflow_stack.backends.aws.task_definitions import TaskDefinitions
-    from airflow_stack.config import StackConfig
+    from airflow_stack.config import AwsConfig
 
 
 class Migration(Resource, module="airflow-stack", name="Migration"):
@@ -32,7 +32,7 @@ class Migration(Resource, module="airflow-stack", name="Migration"):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         deployment: Deployment,
         cluster: Cluster,
         definitions: TaskDefinitions,
@@ -48,7 +48,7 @@ class Migration(Resource, module="airflow-stack", name="Migration"):
             name,
             {
                 "function": function,
-                "region": config.aws.region,
+                "region": config.target.region,
                 "cluster": cluster.arn,
                 "task_definition": definitions.arns[ONE_OFF],
                 "container": ONE_OFF,

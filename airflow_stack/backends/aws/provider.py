@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 import pulumi_aws as aws
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 # Where the AWS SDKs find credentials without asking a network.
 VARIABLES = (
@@ -26,13 +26,13 @@ FILES = (
 KEYS = ("aws_access_key_id", "credential_process", "role_arn", "sso_")
 
 
-def provider(name: str, config: StackConfig, stack: str) -> aws.Provider:
+def provider(name: str, config: AwsConfig, stack: str) -> aws.Provider:
     """The provider. A preview without credentials, of a fork's pull request for example, gets made-up ones.
 
     They are good for nothing: this program asks AWS nothing in a preview. The provider may ask for ElastiCache's engine
     versions by itself, and goes on without an answer: customizeDiffValidateEngineVersion in the upstream provider.
     """
-    target = config.aws
+    target = config.target
     tags = {"airflow-stack": target.name, "airflow-stack:stack": stack} | target.tags
     offline = pulumi.runtime.is_dry_run() and not has_credentials()
     return aws.Provider(

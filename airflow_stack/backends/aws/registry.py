@@ -13,7 +13,7 @@ from pulumi_aws import ecr
 from airflow_stack.backends.aws.plan.services import PLATFORMS
 from airflow_stack.backends.images import Image
 from airflow_stack.backends.push_provider import PushProvider
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 KEPT_IMAGES = 20
 UNTAGGED_DAYS = 1
@@ -25,9 +25,9 @@ class Registry(pulumi.ComponentResource):
     repository_url: pulumi.Output[str]
     repository_arn: pulumi.Output[str]
 
-    def __init__(self, name: str, config: StackConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, config: AwsConfig, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow-stack:aws:Registry", name, None, opts)
-        target = config.aws
+        target = config.target
         # A repository with images in it can't be deleted: without delete_data it stays, with the images that the kept
         # database's version of Airflow needs.
         keep = not target.delete_data
@@ -85,18 +85,18 @@ class PushedImage(pulumi.dynamic.Resource, module="airflow-stack", name="PushedI
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         repository_url: pulumi.Input[str],
         image: Image,
         program: Path,
         function: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        platform = PLATFORMS[config.aws.architecture]
+        platform = PLATFORMS[config.target.architecture]
         inputs: dict[str, Any] = {
             "function": function,
             "repository_url": repository_url,
-            "region": config.aws.region,
+            "region": config.target.region,
             "tag": pushed_tag(image, platform),
             "platform": platform,
             "program": str(program),

@@ -11,7 +11,7 @@ from pulumi_aws import secretsmanager
 from airflow_stack.airflow.secrets import recipes
 from airflow_stack.backends.aws.plan.secrets import SecretFile
 from airflow_stack.backends.generated import file_content, secret_values
-from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.config import AwsConfig, Secrets
 from airflow_stack.errors import OperationError
 
 # Days in which a deleted secret can be brought back: the most that AWS allows.
@@ -28,7 +28,7 @@ class GeneratedSecrets(pulumi.ComponentResource):
     """By config key. Raises OperationError, at construction, for a password that ElastiCache would refuse."""
 
     def __init__(
-        self, name: str, config: StackConfig, given: Secrets, opts: pulumi.ResourceOptions | None = None
+        self, name: str, config: AwsConfig, given: Secrets, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("airflow-stack:aws:GeneratedSecrets", name, None, opts)
         known = given.given()
@@ -52,14 +52,14 @@ class StoredSecrets(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: StackConfig,
+        config: AwsConfig,
         files: Sequence[SecretFile],
         values: Mapping[str, pulumi.Output[str]],
         servers: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:StoredSecrets", name, None, opts)
-        target = config.aws
+        target = config.target
         keep = not target.delete_data
         # The kept database and its snapshots can't be read without the Fernet key.
         options = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)

@@ -12,7 +12,7 @@ from airflow_stack.airflow import there
 from airflow_stack.airflow.deployment import RUNTIME
 from airflow_stack.backends.aws.environment import STATSD_PORT
 from airflow_stack.backends.aws.metrics import namespace
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 PUBLIC = "public.ecr.aws"
 
@@ -40,14 +40,14 @@ PUBLISHER_READS = (
 PUBLISHER_SECRETS = ("sql_alchemy_conn",)
 
 
-def side_image(config: StackConfig, image: str) -> str:
+def side_image(config: AwsConfig, image: str) -> str:
     """Where an image of AWS's public registry is pulled from."""
-    return f"{config.aws.side_images or PUBLIC}/{image}"
+    return f"{config.target.side_images or PUBLIC}/{image}"
 
 
-def publisher_environment(config: StackConfig, shared: dict[str, str], cluster: str) -> dict[str, str]:
+def publisher_environment(config: AwsConfig, shared: dict[str, str], cluster: str) -> dict[str, str]:
     """Environment of the publisher; ``shared`` is Airflow's."""
-    prefix, worker = config.aws.name, config.aws.worker
+    prefix, worker = config.target.name, config.target.worker
     role = next(role for role in there(config) if role.elastic)
     own = {
         "CLUSTER": cluster,
@@ -68,7 +68,7 @@ def publisher() -> dict[str, Any]:
     return {"name": "metrics", "command": [f"{RUNTIME}/publish"], "memoryReservation": PUBLISHER_MIB, **RESTARTED}
 
 
-def agent(config: StackConfig, region: str) -> dict[str, Any]:
+def agent(config: AwsConfig, region: str) -> dict[str, Any]:
     """The CloudWatch agent, which takes Airflow's metrics by statsd."""
     document = {
         "agent": {
@@ -77,7 +77,7 @@ def agent(config: StackConfig, region: str) -> dict[str, Any]:
             "region": region,
         },
         "metrics": {
-            "namespace": namespace(config.aws.name),
+            "namespace": namespace(config.target.name),
             "metrics_collected": {
                 "statsd": {
                     # The containers of a task share one loopback: nobody else can send.
@@ -98,7 +98,7 @@ def agent(config: StackConfig, region: str) -> dict[str, Any]:
     }
 
 
-def router(config: StackConfig) -> dict[str, Any]:
+def router(config: AwsConfig) -> dict[str, Any]:
     """Fluent Bit, which takes the lines of the other containers; ECS writes its configuration and starts it first."""
     return {
         "name": "log-router",

@@ -34,7 +34,7 @@ from airflow_stack.backends.aws.services import Services
 from airflow_stack.backends.aws.storage import Storage
 from airflow_stack.backends.aws.task_definitions import TaskDefinitions
 from airflow_stack.backends.images import project_image
-from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.config import AwsConfig, Secrets
 from airflow_stack.outputs import AwsOutputs, StackOutputs
 
 
@@ -43,9 +43,7 @@ class AwsStack(pulumi.ComponentResource):
 
     outputs: StackOutputs
 
-    def __init__(
-        self, name: str, config: StackConfig, given: Secrets, program: Path, stack: str, called: Called
-    ) -> None:
+    def __init__(self, name: str, config: AwsConfig, given: Secrets, program: Path, stack: str, called: Called) -> None:
         super().__init__(
             "airflow-stack:aws:AwsStack", name, None,
             pulumi.ResourceOptions(providers=[provider(f"{name}-aws", config, stack)], transformations=bounded(config)),
@@ -88,7 +86,7 @@ class AwsStack(pulumi.ComponentResource):
             servers[BROKER_SERVER] = broker.address
         stored = StoredSecrets(name, config, plan.secrets, generated.values, servers, opts=opts)
 
-        oidc = generated.values["oidc_client_secret"] if config.aws.load_balancer.oidc else None
+        oidc = generated.values["oidc_client_secret"] if config.target.load_balancer.oidc else None
         load_balancer = LoadBalancer(name, config, plan.ui_port, network, groups, oidc, opts=opts)
         roles = Roles(
             name,
@@ -158,7 +156,7 @@ class AwsStack(pulumi.ComponentResource):
             opts=opts,
         )
 
-        github = GitHubRoles(name, config, cluster.arn, opts=opts) if config.aws.github else None
+        github = GitHubRoles(name, config, cluster.arn, opts=opts) if config.target.github else None
 
         admin_password = generated.values["admin_password"] if config.creates_admin else None
         self.outputs = StackOutputs(
@@ -166,7 +164,7 @@ class AwsStack(pulumi.ComponentResource):
             admin_username=config.admin.username,
             admin_password=admin_password,
             aws=AwsOutputs(
-                region=config.aws.region,
+                region=config.target.region,
                 cluster=cluster.cluster_name,
                 services=services.rolled_out,
                 task_definitions=definitions.arns,
@@ -186,16 +184,16 @@ class AwsStack(pulumi.ComponentResource):
 
 
 def _environment(
-    config: StackConfig, storage: Storage, broker: Broker, load_balancer: LoadBalancer
+    config: AwsConfig, storage: Storage, broker: Broker, load_balancer: LoadBalancer
 ) -> pulumi.Output[Mapping[str, str]]:
     def known(values: list[str | None]) -> Mapping[str, str]:
         bucket, queue_url, url = values
-        return environment(config, Facts(config.aws.region, str(bucket), queue_url, str(url)))
+        return environment(config, Facts(config.target.region, str(bucket), queue_url, str(url)))
 
     return pulumi.Output.all(storage.bucket, broker.queue_url, load_balancer.url).apply(known)
 
 
-def _commands(config: StackConfig, stack: str) -> dict[str, pulumi.Input[str]]:
+def _commands(config: AwsConfig, stack: str) -> dict[str, pulumi.Input[str]]:
     """What a user types next."""
     commands: dict[str, pulumi.Input[str]] = {
         "status": f"airflow-stack status -s {stack}",
@@ -207,6 +205,6 @@ def _commands(config: StackConfig, stack: str) -> dict[str, pulumi.Input[str]]:
     return commands
 
 
-def deploy(config: StackConfig, given: Secrets, program: Path, stack: str, called: Called) -> StackOutputs:
+def deploy(config: AwsConfig, given: Secrets, program: Path, stack: str, called: Called) -> StackOutputs:
     """Register every resource of the stack; the outputs say where to find it. Nothing here asks AWS."""
-    return AwsStack(config.aws.name, config, given, program, stack, called).outputs
+    return AwsStack(config.target.name, config, given, program, stack, called).outputs

@@ -7,7 +7,7 @@ from pulumi_aws import s3
 
 from airflow_stack.backends.aws.environment import TASK_LOGS
 from airflow_stack.backends.aws.policy_document import document
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 # Firehose's records, and what Athena finds in them.
 SERVICE_LOGS = "service-logs"
@@ -25,9 +25,9 @@ class Storage(pulumi.ComponentResource):
     """Its name."""
     bucket_arn: pulumi.Output[str]
 
-    def __init__(self, name: str, config: StackConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, config: AwsConfig, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow-stack:aws:Storage", name, None, opts)
-        target = config.aws
+        target = config.target
         keep = not target.delete_data
         # A bucket with logs in it can't be deleted, and without delete_data shall not be. It keeps what makes it safe,
         # too: a bucket without its public access block would be a worse heritage than none.
@@ -110,12 +110,12 @@ def tls_only(bucket_arn: str) -> str:
     )
 
 
-def _rules(config: StackConfig) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
+def _rules(config: AwsConfig) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
     """What S3 deletes by itself. Each prefix has its rule, used or not: what a changed config leaves expires too.
 
     But for the backups: no backup goes because it is old.
     """
-    days = {TASK_LOGS: config.aws.logs.task_log_days, SERVICE_LOGS: config.aws.logs.retention_days}
+    days = {TASK_LOGS: config.target.logs.task_log_days, SERVICE_LOGS: config.target.logs.retention_days}
     rules = [
         s3.BucketLifecycleConfigurationRuleArgs(
             id=prefix,

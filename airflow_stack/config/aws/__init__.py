@@ -1,6 +1,6 @@
-"""``airflow-stack:target`` of kind ``aws``: what belongs to AWS alone, one file a concern."""
+"""A stack on AWS: what belongs to it alone, one file a concern."""
 
 from airflow_stack.config.aws.data import ElastiCacheBroker, RdsDatabase, SqsBroker
-from airflow_stack.config.aws.target import AwsTarget
+from airflow_stack.config.aws.stack import AwsConfig
 
-__all__ = ["AwsTarget", "ElastiCacheBroker", "RdsDatabase", "SqsBroker"]
+__all__ = ["AwsConfig", "ElastiCacheBroker", "RdsDatabase", "SqsBroker"]

@@ -63,7 +63,7 @@ class Counted(Protocol):
     @property
     def database(self) -> DatabaseConfig: ...
     @property
-    def aws(self) -> AwsTarget: ...
+    def target(self) -> AwsTarget: ...
     @property
     def task_slots(self) -> int: ...
 
@@ -91,7 +91,7 @@ def connections(config: Counted, each: Pool) -> int:
 
     Not counted: what idle workers hold that a deployment is replacing. A pool without a limit counts as Airflow's own.
     """
-    target = config.aws
+    target = config.target
     limit = each.limit or sum((POOLS[0].size, POOLS[0].overflow))
     options = config.airflow.options
     running = config.task_slots

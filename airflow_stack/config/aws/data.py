@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from airflow_stack.config.aws.types import RDS_MEMORY, InstanceClass
+from airflow_stack.config.data import BrokerConfig, DatabaseConfig, ExternalBroker, ExternalDatabase
 from airflow_stack.config.errors import RuleError
-from airflow_stack.config.types import DatabaseName, RedisVisibilityTimeout, RoleName, Section, matches
+from airflow_stack.config.types import RedisVisibilityTimeout, RoleName, kind_by_default, matches
 
 RESERVED_USERS = ("admin", "rdsadmin", "rds_superuser")
 
 
-class RdsDatabase(Section):
+class RdsDatabase(DatabaseConfig):
     """RDS for PostgreSQL: encrypted, backed up, protected from deletion. Its password is generated."""
 
-    kind: Literal["rds"]
+    kind: Literal["rds"] = "rds"
     version: Literal["14", "15", "16", "17"] = Field(
         "16",
         description="PostgreSQL's major version, of those that RDS supports without a surcharge. AWS picks the minor"
@@ -32,7 +33,6 @@ class RdsDatabase(Section):
     multi_az: bool = Field(False, description="A standby in another zone, which takes over; twice the price.")
     backup_days: int = Field(7, ge=1, le=35, description="Days for which daily backups are kept.")
     user: RoleName = Field("airflow", description="Airflow's role, which owns the instance.")
-    name: DatabaseName = Field("airflow", description="Airflow's database.")
 
     @field_validator("user")
     @classmethod
@@ -81,10 +81,18 @@ class RdsDatabase(Section):
         return min(int(usable / 9_531_392), 5000) - 5
 
 
-class SqsBroker(Section):
+AwsDatabase = Annotated[RdsDatabase | ExternalDatabase, Field(discriminator="kind"), kind_by_default("rds")]
+
+
+class SqsBroker(BrokerConfig):
     """Amazon SQS: nothing runs and nothing is paid while nothing is queued. Without events: no Flower."""
 
-    kind: Literal["sqs"]
+    ONE_QUEUE: ClassVar[str] = (
+        "needs a broker with more than one queue, and SQS has one here; broker.kind: elasticache has as many as tasks"
+        " ask for"
+    )
+
+    kind: Literal["sqs"] = "sqs"
     visibility_timeout: int = Field(
         43_200,
         ge=3600,
@@ -97,7 +105,7 @@ class SqsBroker(Section):
     )
 
 
-class ElastiCacheBroker(Section):
+class ElastiCacheBroker(BrokerConfig):
     """Valkey or Redis by ElastiCache: encrypted, with a password that is generated."""
 
     kind: Literal["elasticache"]
@@ -112,3 +120,8 @@ class ElastiCacheBroker(Section):
     ] = Field("cache.t4g.micro", description="Size of a node.")
     replicas: int = Field(0, ge=0, le=5, description="Copies in other zones, of which one takes over.")
     visibility_timeout: RedisVisibilityTimeout = 86_400
+
+
+AwsBroker = Annotated[
+    SqsBroker | ElastiCacheBroker | ExternalBroker, Field(discriminator="kind"), kind_by_default("sqs")
+]

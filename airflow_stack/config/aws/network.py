@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from airflow_stack.config.aws.types import (
     CertificateArn,
@@ -19,7 +19,7 @@ from airflow_stack.config.aws.types import (
     cidr,
 )
 from airflow_stack.config.errors import RuleError
-from airflow_stack.config.types import Line, Section
+from airflow_stack.config.types import Line, Section, kind_by_default
 
 PREFIXES = range(16, 25)
 
@@ -77,11 +77,7 @@ class ExistingNetwork(Section):
         return self
 
 
-def _own_by_default(value: Any) -> Any:
-    return {"kind": "own"} | value if isinstance(value, dict) else value
-
-
-NetworkConfig = Annotated[OwnNetwork | ExistingNetwork, Field(discriminator="kind"), BeforeValidator(_own_by_default)]
+NetworkConfig = Annotated[OwnNetwork | ExistingNetwork, Field(discriminator="kind"), kind_by_default("own")]
 
 
 class OidcConfig(Section):

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from airflow_stack.config.aws.types import FARGATE_MEMORY, Cron, FargateCpu, TimeZone
 from airflow_stack.config.errors import RuleError
+from airflow_stack.config.services import WorkerConfig
 from airflow_stack.config.types import Section
 
 
@@ -133,4 +134,35 @@ class WorkersConfig(TaskSize):
         """A range that ends before it begins holds nothing."""
         if self.min > self.max:
             raise RuleError("min", f"{self.min} is more than max, {self.max}", put=("max", self.min))
+        return self
+
+
+LONGEST_STOP = 120
+"""Seconds between SIGTERM and SIGKILL that Fargate allows at most.
+https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+"""
+
+
+class AwsWorker(WorkerConfig):
+    """``airflow-stack:worker``: Celery workers, whose number and size are ``target.worker``'s."""
+
+    stop_timeout: int = Field(
+        LONGEST_STOP,
+        ge=10,
+        description="Seconds for which a worker that is stopped may go on with its tasks: 120 at most, after which"
+        " Fargate kills it. A deployment and the autoscaler do not stop a worker with tasks.",
+        json_schema_extra={"maximum": LONGEST_STOP},
+    )
+
+    @model_validator(mode="after")
+    def _stops_in_time(self) -> AwsWorker:
+        """Fargate would cut it off without a word."""
+        if self.stop_timeout > LONGEST_STOP:
+            raise RuleError(
+                "stop_timeout",
+                f"{self.stop_timeout} is too long for AWS: Fargate kills a container after {LONGEST_STOP} seconds at"
+                " most. A worker with tasks is protected there: a deployment and the autoscaler wait for them, and do"
+                " not stop it",
+                put=("stop_timeout", LONGEST_STOP),
+            )
         return self

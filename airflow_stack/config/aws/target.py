@@ -12,6 +12,7 @@ from airflow_stack.config.aws.network import LoadBalancerConfig, NetworkConfig, 
 from airflow_stack.config.aws.services import ServiceConfig, TaskSize, TriggererService, WebserverService, WorkersConfig
 from airflow_stack.config.aws.types import AwsName, Region, RetentionDays
 from airflow_stack.config.errors import RuleError
+from airflow_stack.config.target import TargetConfig
 from airflow_stack.config.types import Directory, Email, RegistryHost, Section, matches
 from airflow_stack.releases import RoleSpec
 
@@ -87,7 +88,7 @@ class SecretsLookup(Section):
     cache_seconds: int = Field(900, ge=0, le=86_400, description="Seconds for which DAG parsing remembers an answer.")
 
 
-class AwsTarget(Section):
+class AwsTarget(TargetConfig):
     """ECS on Fargate, in one region of one account."""
 
     kind: Literal["aws"]

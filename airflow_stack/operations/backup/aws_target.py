@@ -85,7 +85,7 @@ class AwsTarget:
         manager = client("secretsmanager", self.region)
         with plain_errors(self.region):
             arn = manager.create_secret(
-                Name=f"{self.stack.config.aws.name}/{PASSPHRASES}/{secrets.token_hex(8)}",
+                Name=f"{self.stack.config.target.name}/{PASSPHRASES}/{secrets.token_hex(8)}",
                 Description="Passphrase of a backup that is being made or restored. It can be deleted.",
                 SecretString=passphrase,
             )["ARN"]

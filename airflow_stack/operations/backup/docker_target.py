@@ -27,9 +27,9 @@ from airflow_stack.operations import ownership
 from airflow_stack.operations.backup.place import Place, download, new_file, temporary_file, upload
 from airflow_stack.operations.backup.target import Answer
 from airflow_stack.operations.docker_engine import client
-from airflow_stack.operations.running import RunningStack
 from airflow_stack.operations.running import docker_containers as containers
 from airflow_stack.operations.running.docker_exec import Lines, pump
+from airflow_stack.operations.running.docker_stack import DockerStack
 from airflow_stack.operations.running.interface import Say
 
 FOLDER, FILE = "/tmp", "backup.tar.gz"  # noqa: S108 - of a container in which nobody else is
@@ -40,7 +40,7 @@ BLOCK = tarfile.BLOCKSIZE
 class DockerTarget:
     """A stack of this machine."""
 
-    stack: RunningStack
+    stack: DockerStack
     home: str = "."
 
     def save(self, place: Place, name: str, passphrase: str, say: Say) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _plain_errors(name: str) -> Iterator[None]:
         raise OperationError(f"Docker refuses: {error.explanation or error}") from None
 
 
-def _init(stack: RunningStack) -> Container:
+def _init(stack: DockerStack) -> Container:
     init = stack.config.airflow.release.init.name
     for container in containers.find(stack.config, stack.program, stack.name):
         if containers.service(container) == init:
@@ -137,7 +137,7 @@ def _init(stack: RunningStack) -> Container:
     )
 
 
-def _clear(stack: RunningStack, name: str) -> None:
+def _clear(stack: DockerStack, name: str) -> None:
     """Take away what a killed command has left. Raises OperationError where one is at work, or the name is taken."""
     there = ownership.named("container", name)
     if there is None:

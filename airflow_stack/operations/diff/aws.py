@@ -10,7 +10,7 @@ from airflow_stack.backends.aws.environment import ONE_OFF
 from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
 from airflow_stack.backends.aws.plan.services import PLATFORMS, Family
 from airflow_stack.backends.images import Image, upstream
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase
 from airflow_stack.operations.diff.facts import CONTENTS, Area, Fact, image_contents, options, secrets
 from airflow_stack.operations.task_containers import task_containers
@@ -19,9 +19,9 @@ from airflow_stack.operations.task_containers import task_containers
 BESIDE = {"cloudwatch-agent": ("target.metrics.statsd",), "log-router": ("target.logs.firelens",)}
 
 
-def aws_facts(config: StackConfig, deployment: Deployment, image: Image) -> Iterator[Fact]:
+def aws_facts(config: AwsConfig, deployment: Deployment, image: Image) -> Iterator[Fact]:
     """Everything that a comparison is about; ``image`` is Airflow's, without the project that comes to it."""
-    target = config.aws
+    target = config.target
     yield from _place(config)
     plan = aws_plan(config, deployment)
     names = [family.role.name for family in plan.families]
@@ -43,8 +43,8 @@ def aws_facts(config: StackConfig, deployment: Deployment, image: Image) -> Iter
     )
 
 
-def _place(config: StackConfig) -> Iterator[Fact]:
-    target, database, broker = config.aws, config.database, config.broker
+def _place(config: AwsConfig) -> Iterator[Fact]:
+    target, database, broker = config.target, config.database, config.broker
     yield Fact(Area.PLACE, "target", f"AWS, {target.region}")
     way = f"load balancer, {'HTTPS' if target.load_balancer.https else 'HTTP without encryption'}"
     yield Fact(Area.PLACE, "way in", way)

@@ -8,7 +8,7 @@ from airflow_stack.airflow import Deployment
 from airflow_stack.backends.containers import Container, Plan
 from airflow_stack.backends.images import upstream
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.diff.facts import CONTENTS, Area, Fact, image_contents, options, secrets
 
 # Where a server beside Airflow's roles is switched on, and what one follows from; a role has its own key.
@@ -20,7 +20,7 @@ CAUSES = {
 }
 
 
-def docker_facts(config: StackConfig, deployment: Deployment, plan: Plan, machine: Machine) -> Iterator[Fact]:
+def docker_facts(config: LocalConfig, deployment: Deployment, plan: Plan, machine: Machine) -> Iterator[Fact]:
     """Everything that a comparison is about."""
     services: dict[str, list[Container]] = {}
     for container in plan.containers:
@@ -43,7 +43,7 @@ def docker_facts(config: StackConfig, deployment: Deployment, plan: Plan, machin
     yield from secrets({role: container.secrets for role, container in airflow.items()})
 
 
-def _place(config: StackConfig) -> Iterator[Fact]:
+def _place(config: LocalConfig) -> Iterator[Fact]:
     yield Fact(Area.PLACE, "target", "Docker on this machine")
     yield Fact(Area.PLACE, "way in", f"proxy, port {config.proxy.port}", keys=("proxy.port",))
     database = "container" if config.database.kind == "container" else "external server"

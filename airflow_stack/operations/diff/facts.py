@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from airflow_stack.config import StackConfig
-from airflow_stack.config.stack import KINDS
 from airflow_stack.releases import Release
 
 
@@ -111,8 +110,9 @@ def set_keys(config: StackConfig, other: StackConfig, keys: Iterable[str]) -> li
 def _is_set(config: StackConfig, path: list[str]) -> bool:
     section: Any = config
     if path[1:] == ["kind"]:
-        # Where a file names no kind, the model takes the target's own.
-        return bool(getattr(config, path[0]).kind != KINDS[config.target.kind][path[0]][0])
+        # Where a file names no kind, the model takes the target's own, and has it as set.
+        own = type(config).model_fields[path[0]].get_default(call_default_factory=True)
+        return bool(config.at(".".join(path)) != own.kind)
     for name in path:
         if isinstance(section, BaseModel):
             if name not in section.model_fields_set:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from airflow_stack.backends.aws.container_definitions import START_PERIOD
 from airflow_stack.backends.aws.environment import DIFFERENCES
-from airflow_stack.config.stack import LOCAL_ONLY, LONGEST_STOP
+from airflow_stack.config import AwsConfig
+from airflow_stack.config.aws.services import LONGEST_STOP
 from airflow_stack.operations.diff.facts import Area
 
 # What ECS or the platform makes of a role's own values, by the field of `Role` (start_period is its probe's).
@@ -18,23 +19,23 @@ ROLE = {
 # Variables that a container of this machine alone has; the others are in the backend's own table.
 VARIABLES = DIFFERENCES | {
     "AIRFLOW_STACK_UID": "init gives the shared folders to their owner; tasks on AWS share none",
-    "DOCKER_HOST": LOCAL_ONLY["docker_socket_proxy"],
+    "DOCKER_HOST": AwsConfig.INSTEAD["docker_socket_proxy"],
 }
 
 REASONS: dict[tuple[Area, str], str] = {
     (Area.PLACE, "target"): "what one develops on, and what others rely on",
-    (Area.PLACE, "way in"): LOCAL_ONLY["proxy"],
+    (Area.PLACE, "way in"): AwsConfig.INSTEAD["proxy"],
     (Area.PLACE, "database"): "AWS backs it up, patches it, and keeps it from being deleted",
     (Area.PLACE, "broker"): "no broker to operate, and nothing is paid while nothing is queued",
     (Area.PLACE, "secrets"): "a task reads no file of this machine; its role opens its own secrets alone",
     (Area.PLACE, "project folders"): "tasks share no disk: dags, config and plugins go with the image",
     (Area.PLACE, "task logs"): "tasks share no disk, and leave none behind",
     (Area.PLACE, "service logs"): "a task that has ended has no container to ask",
-    (Area.ROLE, "proxy"): LOCAL_ONLY["proxy"],
-    (Area.ROLE, "docker-socket-proxy"): LOCAL_ONLY["docker_socket_proxy"],
+    (Area.ROLE, "proxy"): AwsConfig.INSTEAD["proxy"],
+    (Area.ROLE, "docker-socket-proxy"): AwsConfig.INSTEAD["docker_socket_proxy"],
     (Area.ROLE, "postgres"): "RDS, or an external server, takes its place",
     (Area.ROLE, "redis"): "SQS, ElastiCache, or an external server takes its place",
-    (Area.ROLE, "flower"): "SQS has no events for it to show, and CloudWatch shows the workers",
+    (Area.ROLE, "flower"): AwsConfig.INSTEAD["flower"],
     (Area.ROLE, "beside: metrics"): "publishes what the workers are scaled by",
     (Area.ROLE, "beside: cloudwatch-agent"): "sends Airflow's own metrics to CloudWatch",
     (Area.ROLE, "beside: log-router"): "sends the service's log to S3, where Athena queries it",

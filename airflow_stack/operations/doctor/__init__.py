@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.doctor import engine, machine, network, stacks
 from airflow_stack.operations.doctor.finding import DOCKER, MACHINE, NETWORK, Finding, Group, Look, State, run
@@ -43,7 +43,7 @@ def _machine(program: Path, wanted: list[StackFile], asked: StackFile | None) ->
     by_pulumi = any(target.by_pulumi_alone for _, target in targets)
     # Whose images are built here comes first.
     first = next(iter(sorted((target for _, target in targets), key=lambda one: one.by_pulumi_alone)), None)
-    of_images = first or target_of(StackConfig(), program, "local")
+    of_images = first or target_of(LocalConfig(), program, "local")
     found = [
         Look(MACHINE, "Python", machine.python),
         Look(MACHINE, "make", machine.make),
@@ -61,7 +61,7 @@ def _machine(program: Path, wanted: list[StackFile], asked: StackFile | None) ->
     return [*found, *own.values()]
 
 
-def _running(target: Target[Any], say: Say, *, deep: bool) -> list[Group]:
+def _running(target: Target[Any, Any], say: Say, *, deep: bool) -> list[Group]:
     """Of a stack that is up; one line of one that is not, and what its first deployment needs."""
     stack = target.stack
     try:

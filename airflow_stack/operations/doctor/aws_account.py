@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_stack.backends.images import project_image
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
 from airflow_stack.operations.doctor.finding import AWS, Finding, Look, State, ok, warning
@@ -14,10 +14,10 @@ from airflow_stack.operations.doctor.packages import install
 from airflow_stack.operations.tools import find
 
 
-def looks(config: StackConfig, program: Path, *, required: bool) -> list[Look]:
+def looks(config: AwsConfig, program: Path, *, required: bool) -> list[Look]:
     """``required``: this stack is what was asked for."""
     return [
-        Look(AWS, "AWS credentials", lambda: credentials(config.aws.region, required=required)),
+        Look(AWS, "AWS credentials", lambda: credentials(config.target.region, required=required)),
         Look(AWS, "Session Manager plugin", lambda: session_plugin(config)),
         Look(AWS, "Processor", lambda: emulation(config, program)),
     ]
@@ -40,19 +40,19 @@ def credentials(region: str, *, required: bool) -> Iterator[Finding]:
     yield ok("AWS credentials", f"account {identity['Account']}, {who}, in {region}")
 
 
-def session_plugin(config: StackConfig) -> Iterator[Finding]:
+def session_plugin(config: AwsConfig) -> Iterator[Finding]:
     """What the AWS command line opens a shell with."""
     what = "Session Manager plugin"
     if find("session-manager-plugin"):
         yield ok(what, "installed")
-    elif config.aws.exec:
+    elif config.target.exec:
         cost = "no shell in a container: airflow-stack shell"
         yield warning(what, "not installed", cost, install("session-manager-plugin"))
     else:
         yield ok(what, "not installed, and not needed: target.exec is false")
 
 
-def emulation(config: StackConfig, program: Path) -> Iterator[Finding]:
+def emulation(config: AwsConfig, program: Path) -> Iterator[Finding]:
     """Whether the engine builds for the processor of the tasks."""
     from airflow_stack.operations import registry_push
     from airflow_stack.operations.docker_engine import client as engine
@@ -61,7 +61,7 @@ def emulation(config: StackConfig, program: Path) -> Iterator[Finding]:
         machine = str(engine().info()["Architecture"])
     except OperationError:
         return  # the engine's own line says it
-    wanted = config.aws.architecture
+    wanted = config.target.architecture
     platform = next(name for name, known in registry_push.ARCHITECTURES.items() if known == wanted)
     what = f"Builds for {wanted}"
     if machine in registry_push.MACHINES[platform]:

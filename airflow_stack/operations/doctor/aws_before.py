@@ -13,7 +13,7 @@ from airflow_stack.backends.aws.github_policies import linked_services
 from airflow_stack.backends.aws.github_rights import TAG, PartsRights
 from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
 from airflow_stack.backends.aws.plan.network import OwnVpc
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
@@ -56,7 +56,7 @@ class Quota:
     """None: AWS counts it nowhere that can be asked in one call."""
 
 
-def examine(stack: str, config: StackConfig, say: Say) -> list[Group]:
+def examine(stack: str, config: AwsConfig, say: Say) -> list[Group]:
     """What AWS says where nothing is deployed; one line where it can't be asked."""
     say(f"nothing of stack {stack!r} is deployed: asking AWS what its first deployment needs")
     try:
@@ -68,10 +68,10 @@ def examine(stack: str, config: StackConfig, say: Say) -> list[Group]:
         return [Group(f"Before the first deployment of {stack}", (line,))]
 
 
-def looks(stack: str, config: StackConfig) -> list[Look]:
+def looks(stack: str, config: AwsConfig) -> list[Look]:
     """What to look at, in the report's order. Raises OperationError where there are no credentials to ask with."""
-    with plain_errors(config.aws.region):
-        identity = client("sts", config.aws.region).get_caller_identity()
+    with plain_errors(config.target.region):
+        identity = client("sts", config.target.region).get_caller_identity()
     before = Before(stack, config, str(identity["Account"]), str(identity["Arn"]))
     asked: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("Zones", before.zones),
@@ -81,7 +81,7 @@ def looks(stack: str, config: StackConfig) -> list[Look]:
         ("Rights", before.rights),
     ]
     title = f"Before the first deployment of {stack}"
-    return [Look(title, what, _plainly(config.aws.region, look), LIMIT) for what, look in asked]
+    return [Look(title, what, _plainly(config.target.region, look), LIMIT) for what, look in asked]
 
 
 def _one(before: Before, quota: Quota) -> Callable[[], Iterable[Finding]]:
@@ -101,13 +101,13 @@ class Before:
     """An account and a region, asked for what one stack needs of them."""
 
     stack: str
-    config: StackConfig
+    config: AwsConfig
     account: str
     caller: str
     """ARN of who asks."""
 
     def _client(self, service: str) -> Any:
-        return client(service, self.config.aws.region)
+        return client(service, self.config.target.region)
 
     @cached_property
     def _plan(self) -> AwsPlan:
@@ -125,7 +125,7 @@ class Before:
         if self._own is None:
             yield from self._existing_zones()
             return
-        region = self.config.aws.region
+        region = self.config.target.region
         answer = self._client("ec2").describe_availability_zones(
             Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
         )
@@ -150,7 +150,7 @@ class Before:
         bad = False
         for subnet in ids:
             key = "public_subnet_ids" if subnet in vpc.public else "private_subnet_ids"
-            listed = f"aws ec2 describe-subnets --region {self.config.aws.region}"
+            listed = f"aws ec2 describe-subnets --region {self.config.target.region}"
             wrong = "is not there" if subnet not in there else ""
             if not wrong and subnet in vpc.private and there[subnet].get("AvailabilityZoneId") in WITHOUT_FARGATE:
                 wrong = f"is in a zone without Fargate ({there[subnet]['AvailabilityZoneId']})"
@@ -184,7 +184,7 @@ class Before:
                 addresses = self._counted("ec2", "describe_addresses", "Addresses")
                 found.append(Quota("Elastic IPs", "ec2", "L-0263D0A3", gateways, addresses))
                 found.append(Quota("NAT gateways in a zone", "vpc", "L-FE5A380F", 1))
-        balancer = self.config.aws.load_balancer
+        balancer = self.config.target.load_balancer
         rules = len(balancer.allowed_cidrs) * (2 if balancer.https else 1)
         found.append(Quota("rules of a security group", "vpc", "L-0EA8095F", rules))
         return found
@@ -212,7 +212,7 @@ class Before:
         cost = "tasks beyond it do not start: they wait" if vcpu else "the deployment ends with an error of AWS"
         return (warning if vcpu else missing)(
             what, seen, cost,
-            f"aws service-quotas request-service-quota-increase --region {self.config.aws.region}"
+            f"aws service-quotas request-service-quota-increase --region {self.config.target.region}"
             f" --service-code {quota.service} --quota-code {quota.code}"
             f" --desired-value {math.ceil(used + quota.needed)}",
         )  # fmt: skip
@@ -242,7 +242,7 @@ class Before:
 
     def domain(self) -> Iterator[Finding]:
         """The zone is the domain's own and public; a certificate is valid, and for that domain."""
-        balancer = self.config.aws.load_balancer
+        balancer = self.config.target.load_balancer
         if balancer.hosted_zone_id is not None and balancer.domain is not None:
             yield self._zone(balancer.hosted_zone_id, balancer.domain)
         elif balancer.certificate_arn is not None and balancer.domain is not None:
@@ -266,7 +266,7 @@ class Before:
         return ok("Domain", f"{domain} is in zone {name}")
 
     def _certificate(self, arn: str, domain: str) -> Finding:
-        key, region = "target.load_balancer.certificate_arn", self.config.aws.region
+        key, region = "target.load_balancer.certificate_arn", self.config.target.region
         listed = f"aws acm list-certificates --region {region}"
         cost = "the load balancer refuses it, and the first deployment fails"
         acm = self._client("acm")
@@ -319,7 +319,7 @@ class Before:
 
     def _wanted(self) -> Iterator[tuple[list[str], str]]:
         """Actions, and one resource of each statement that the deploy role has: a resource of the stack's names."""
-        target = self.config.aws
+        target = self.config.target
         part = self.caller.split(":")[1]
         rights = PartsRights(self.config, f"arn:{part}:ecs:{target.region}:{self.account}:cluster/{target.name}")
         known: set[str] = set()
@@ -338,7 +338,7 @@ class Before:
     def _denied(self, source: str, actions: list[str], resource: str) -> set[str]:
         tags = [
             {"ContextKeyName": f"aws:{kind}/{TAG}", "ContextKeyType": "string",
-             "ContextKeyValues": [self.config.aws.name]}
+             "ContextKeyValues": [self.config.target.name]}
             for kind in ("ResourceTag", "RequestTag")
         ]  # fmt: skip
         found: set[str] = set()
@@ -353,7 +353,7 @@ class Before:
         return found
 
 
-def vcpus(config: StackConfig) -> tuple[float, float]:
+def vcpus(config: AwsConfig) -> tuple[float, float]:
     """vCPUs at their most, on demand and on Spot: all workers, and a migration. A rollout takes more for a while."""
     plan = aws_plan(config, describe(config))
     running = {service.role.name for service in plan.services}

@@ -20,9 +20,10 @@ class Data(AwsPart):
 
     def alarms(self) -> Iterator[Finding]:
         """Those of this stack that are in alarm."""
-        found = self._client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.config.aws.name}-")
+        found = self._client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.config.target.name}-")
         alarms = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
-        off = f"{self.config.aws.name}-{OFF}"  # whatever the config says by now: it may be newer than what is deployed
+        # Whatever the config says by now: it may be newer than what is deployed.
+        off = f"{self.config.target.name}-{OFF}"
         raised = [one for one in alarms if one["StateValue"] == "ALARM" and one["AlarmName"] != off]
         for alarm in raised:
             about = str(alarm.get("AlarmDescription", "")).strip()
@@ -35,7 +36,7 @@ class Data(AwsPart):
         if self.config.broker.kind != "sqs":
             return
         sqs = self._client("sqs")
-        for url in sqs.list_queues(QueueNamePrefix=f"{self.config.aws.name}-dead-letters-").get("QueueUrls", []):
+        for url in sqs.list_queues(QueueNamePrefix=f"{self.config.target.name}-dead-letters-").get("QueueUrls", []):
             number = int(_attribute(sqs, url, "ApproximateNumberOfMessages"))
             if number:
                 yield warning(
@@ -50,7 +51,7 @@ class Data(AwsPart):
         """State and free storage of RDS."""
         if self.config.database.kind != "rds":
             return
-        identifier = f"{self.config.aws.name}-database"
+        identifier = f"{self.config.target.name}-database"
         (instance,) = self._client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
         status, allocated = instance["DBInstanceStatus"], instance["AllocatedStorage"] * 1024**3
         events = f"aws rds describe-events --source-type db-instance --source-identifier {identifier}"
@@ -101,7 +102,7 @@ class Data(AwsPart):
 
     def certificate(self) -> Iterator[Finding]:
         """That of the domain; ACM renews its own as long as it can prove the domain."""
-        settings = self.config.aws.load_balancer
+        settings = self.config.target.load_balancer
         if settings.domain is None:
             return
         acm = self._client("acm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.operations.aws_client import client
 
 
@@ -14,7 +14,7 @@ class AwsPart:
     """A part of one stack, asked by boto3."""
 
     name: str
-    config: StackConfig
+    config: AwsConfig
     known: dict[str, Any]
     """AwsOutputs, by the names of its fields."""
 

@@ -15,7 +15,7 @@ from airflow_stack.backends.images import upstream
 from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import ORIGIN_FILE, Machine, recorded_memory
 from airflow_stack.backends.memory import STEP
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import engine_memory, origin, ownership, preflight, recovery
@@ -73,7 +73,7 @@ def answers() -> bool:
     return True
 
 
-def room(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
+def room(config: LocalConfig, program: Path, stack: str) -> Iterator[Finding]:
     """Memory and disk for one stack of this machine, by what is checked before it comes up."""
     if not answers():
         return
@@ -89,10 +89,10 @@ def room(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
     yield from _memory(config, program, stack)
 
 
-def _memory(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]:
+def _memory(config: LocalConfig, program: Path, stack: str) -> Iterator[Finding]:
     """Limits that were made for another engine, and stacks that may take more than the engine has together."""
     has, recorded = int(client().info()["MemTotal"]) // MIB, recorded_memory(program, stack)
-    if config.local.memory is None and recorded is not None and not engine_memory.fits(recorded, has):
+    if config.target.memory is None and recorded is not None and not engine_memory.fits(recorded, has):
         seen = f"limits were made for {size(recorded * MIB)}, and the engine has {size(has * MIB)}"
         cost = "tasks have less room than there is" if has > recorded else "the engine may run out of memory"
         yield warning(f"Memory for {stack}", seen, cost, f"airflow-stack up -s {stack}")
@@ -105,7 +105,7 @@ def _memory(config: StackConfig, program: Path, stack: str) -> Iterator[Finding]
         yield warning("Memory of all stacks", seen, cost, mend)
 
 
-def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Iterator[Finding]:
+def free(config: LocalConfig, given: set[str], program: Path, stack: str) -> Iterator[Finding]:
     """Names, ports and volumes of the stack that is asked for: nobody else has them."""
     if not answers():
         return
@@ -126,7 +126,7 @@ def free(config: StackConfig, given: set[str], program: Path, stack: str) -> Ite
         yield ok("Names and ports", f"free, or this stack's own: {', '.join(map(str, _ports(config)))}")
 
 
-def looks(config: StackConfig, program: Path, stack: str, given: Collection[str] | None) -> list[Look]:
+def looks(config: LocalConfig, program: Path, stack: str, given: Collection[str] | None) -> list[Look]:
     """Whether the stack finds room; of one that was asked for, with the secrets that are ``given``, its names too."""
     found = [Look(DOCKER, f"Room for {stack}", lambda: room(config, program, stack), LIMIT)]
     if given is not None:
@@ -134,7 +134,7 @@ def looks(config: StackConfig, program: Path, stack: str, given: Collection[str]
     return found
 
 
-def registry(target: Target[Any]) -> Iterator[Finding]:
+def registry(target: Target[Any, Any]) -> Iterator[Finding]:
     """Whether the engine, which pulls, reaches the registry of the upstream images."""
     if not answers():
         return
@@ -187,12 +187,12 @@ def _storage(driver: str, root: Path) -> Iterator[Finding]:
         yield ok("Docker storage", f"{driver}{where}")
 
 
-def _plan(config: StackConfig, program: Path, stack: str) -> tuple[Plan, Machine]:
+def _plan(config: LocalConfig, program: Path, stack: str) -> tuple[Plan, Machine]:
     machine = Machine.of(config, program, stack)
     return plan(config, describe(config), machine), machine
 
 
-def _ports(config: StackConfig) -> list[int]:
+def _ports(config: LocalConfig) -> list[int]:
     return sorted(config.published_ports().values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import AnyConfig, read_stack_file
 from airflow_stack.config.errors import ConfigError
 from airflow_stack.operations.doctor.finding import Finding, State, ok
 from airflow_stack.operations.target import target_of
@@ -16,7 +16,7 @@ class StackFile:
     """One stack of the project."""
 
     name: str
-    config: StackConfig | None
+    config: AnyConfig | None
     """None: it can't be used, and ``finding`` says why."""
     secrets: frozenset[str]
     """Keys of those that are set."""

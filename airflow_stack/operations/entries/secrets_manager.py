@@ -12,7 +12,7 @@ from collections.abc import Collection
 from functools import cached_property
 from typing import Any
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
 from airflow_stack.operations.entries.formats import connection_of
@@ -40,8 +40,8 @@ WORDS = {
 class SecretsManager:
     """One kind of entries in it, below the stack's own prefix, which the roles of its tasks may read."""
 
-    def __init__(self, config: StackConfig, stack: str, kind: Kind) -> None:
-        target = config.aws
+    def __init__(self, config: AwsConfig, stack: str, kind: Kind) -> None:
+        target = config.target
         self._kind, self._region, self._owner = kind, target.region, target.name
         self._prefix = f"{target.name}/{kind}/"
         self._pattern = getattr(target.secrets_lookup, kind)

@@ -10,7 +10,7 @@ from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS
 from airflow_stack.backends.aws.metrics import namespace
 from airflow_stack.backends.aws.plan import aws_plan
 from airflow_stack.backends.aws.plan.network import OwnVpc
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 from airflow_stack.operations.graph.topology import (
     TIMES,
@@ -27,14 +27,14 @@ from airflow_stack.operations.graph.topology import (
 from airflow_stack.operations.task_containers import task_containers
 
 
-def aws_topology(config: StackConfig, deployment: Deployment, stack: str) -> Topology:
+def aws_topology(config: AwsConfig, deployment: Deployment, stack: str) -> Topology:
     """Services and their sizes, what they stand in, and what they use."""
     return _Picture(config, deployment, stack).topology()
 
 
 class _Picture:
-    def __init__(self, config: StackConfig, deployment: Deployment, stack: str) -> None:
-        self._config, self._target, self._stack = config, config.aws, stack
+    def __init__(self, config: AwsConfig, deployment: Deployment, stack: str) -> None:
+        self._config, self._target, self._stack = config, config.target, stack
         self._deployment = deployment
         self._plan = aws_plan(config, deployment)
         self._network = self._plan.network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from airflow_stack.backends.containers import FOLDERS, Container, Plan
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.graph.topology import (
     TIMES,
     Edge,
@@ -30,13 +30,13 @@ PLACES = {
 KINDS = {"proxy": Kind.ENTRY, "postgres": Kind.DATA, "redis": Kind.DATA, "docker-socket-proxy": Kind.PLATFORM}
 
 
-def docker_topology(config: StackConfig, plan: Plan, stack: str) -> Topology:
+def docker_topology(config: LocalConfig, plan: Plan, stack: str) -> Topology:
     """Containers, networks, volumes, ports and files of the plan."""
     return _Picture(config, plan, stack).topology()
 
 
 class _Picture:
-    def __init__(self, config: StackConfig, plan: Plan, stack: str) -> None:
+    def __init__(self, config: LocalConfig, plan: Plan, stack: str) -> None:
         self._config, self._plan, self._stack = config, plan, stack
         self._services: dict[str, list[Container]] = {}
         for container in plan.containers:
@@ -44,7 +44,7 @@ class _Picture:
         self._airflow = {service: found[0] for service, found in self._services.items() if found[0].role}
 
     def topology(self) -> Topology:
-        prefix = self._config.local.prefix
+        prefix = self._config.target.prefix
         return topology(
             f"Airflow stack {self._stack}",
             f"Topology of the Airflow stack {self._stack}{f' ({prefix})' if prefix else ''} on Docker:"
@@ -78,7 +78,7 @@ class _Picture:
             column = _place(self._services[users[0]][0])[1]
             kept = "outlives the stack" if self._plan.keep_data else "goes with the stack"
             yield Node(_id(key), key, Kind.STORE, 5, column, (f"volume {volume}", kept), "machine")
-        where = self._config.local.project_dir
+        where = self._config.target.project_dir
         where = "the project's directory" if where == "." else where
         yield Node(
             "folders",

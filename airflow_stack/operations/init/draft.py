@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.config import SECRET_KEYS, ConfigError, StackConfig, parse
+from airflow_stack.config import SECRET_KEYS, AnyConfig, ConfigError, parse
 from airflow_stack.config.errors import Problem
 from airflow_stack.config.load import ENCRYPTED, raw_from_yaml
+from airflow_stack.config.models import model_of
 from airflow_stack.operations.init.fields import MISSING, FieldAt, member
 
 
@@ -73,7 +74,7 @@ class Draft:
         """New secrets, in clear, by key."""
         return {key: self.raw[key] for key in SECRET_KEYS if key in self.sealed and self.raw[key] is not ENCRYPTED}
 
-    def config(self, source: str = "") -> StackConfig:
+    def config(self, source: str = "") -> AnyConfig:
         """The model. Raises ConfigError with all that is wrong."""
         return parse(self.raw, set(self.sealed), self.stack, source)[0]
 
@@ -128,7 +129,7 @@ def _put(node: Any, path: list[str], value: Any) -> dict[str, Any]:
 
 
 def _without_other_kinds(raw: dict[str, Any], section: str, kind: str) -> dict[str, Any]:
-    model = member(StackConfig.model_fields[section].annotation, {"kind": kind})
+    model = member(model_of(raw).model_fields[section].annotation, {"kind": kind})
     known = model.model_fields if model else {}
     kept = {key: value for key, value in raw.get(section, {}).items() if key in known}
     return _put(raw, [section], kept or MISSING)

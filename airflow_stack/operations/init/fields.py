@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from airflow_stack.config import StackConfig
-from airflow_stack.config.stack import KINDS, target_kind
+from airflow_stack.config.models import model_of
 from airflow_stack.config.types import Section
 
 # No default: the field is required, or there is no such field.
@@ -18,11 +17,10 @@ class FieldAt:
     """The field that a key names. Which one that is can depend on the ``kind`` that ``raw`` chooses above it."""
 
     def __init__(self, key: str, raw: Mapping[str, Any]) -> None:
-        self.annotation: Any = StackConfig
+        self.annotation: Any = model_of(raw)
         self.default: Any = MISSING
         self.description = ""
         self.exists = True
-        self._own_kinds = KINDS[target_kind(raw)].get(key.removesuffix(".kind"))
         self._siblings: list[type[Section]] = []
         node: Any = raw
         for part in key.split("."):
@@ -53,8 +51,7 @@ class FieldAt:
                     if get_origin(kind) is Literal]  # fmt: skip
         kinds = [model.model_fields["kind"] for model in self._siblings if "kind" in model.model_fields]
         if any(field.annotation == self.annotation for field in kinds):
-            named = [value for field in kinds for value in get_args(field.annotation)]
-            return [value for value in named if self._own_kinds is None or value in self._own_kinds]
+            return [value for field in kinds for value in get_args(field.annotation)]
         return ([False] if bool in _types(self.annotation) else []) + literals + (
             [True] if bool in _types(self.annotation) else []
         )  # fmt: skip

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 from airflow_stack.backends import secret_files
-from airflow_stack.backends.machine import Machine
-from airflow_stack.config import SECRET_KEYS, ConfigError, StackConfig
-from airflow_stack.config.stack import target_kind
+from airflow_stack.config import SECRET_KEYS, AwsConfig, ConfigError
+from airflow_stack.config.load import secrets_directory
+from airflow_stack.config.models import model_of
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.image_build import Say
 from airflow_stack.operations.init import report
@@ -40,7 +40,7 @@ def init(directory: Path, stack: str, say: Say, options: Options, *, terminal: b
     if not (program / "Pulumi.yaml").exists():
         raise OperationError(f"there is no Pulumi.yaml in {program}: run this in the project's directory")
     path = program / f"Pulumi.{stack}.yaml"
-    secrets = Machine.of(StackConfig(), program, stack).secrets
+    secrets = secrets_directory(program, stack)
     before = Draft.read(path, stack)
     kept = _kept(secrets)
     existing = before.sealed | kept.keys()
@@ -85,7 +85,7 @@ def _kept(secrets: Path) -> dict[str, str]:
 
 def _refuse_to_ask_in_vain(draft: Draft, source: str, *, terminal: bool) -> None:
     """Of AWS, without a terminal, or with something wrong in the file that none of the questions is about."""
-    if target_kind(draft.raw) == "aws":
+    if model_of(draft.raw) is AwsConfig:
         raise refuse("target.kind", "the questions are about stacks of this machine, and this one runs on AWS",
                      f"edit {source}, or give answers by --set, such as --set target.worker.max=10")  # fmt: skip
     if not terminal:

@@ -72,7 +72,7 @@ def _one(command: str, program: Path, stack: str, base: _Base | None, say: Say) 
     return _with_cost(shown, target, base)
 
 
-def _planned(command: str, target: Target[Any], base: _Base | None) -> StackPreview:
+def _planned(command: str, target: Target[Any, Any], base: _Base | None) -> StackPreview:
     program, stack = target.program, target.stack
     pack = _pack(program) if target.policed else None
     notes: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ def _planned(command: str, target: Target[Any], base: _Base | None) -> StackPrev
     return replace(shown, against=Against.BASE, changes=changes, same=same)
 
 
-def _with_cost(shown: StackPreview, target: Target[Any], base: _Base | None) -> StackPreview:
+def _with_cost(shown: StackPreview, target: Target[Any, Any], base: _Base | None) -> StackPreview:
     before, notes = None, shown.notes
     if base is not None:
         try:

@@ -13,7 +13,7 @@ LOAD = Load(1000, 5)
 CENT = 0.005
 
 
-def difference(before: Target[Any] | None, after: Target[Any]) -> Cost | None:
+def difference(before: Target[Any, Any] | None, after: Target[Any, Any]) -> Cost | None:
     """The two bills; None for a stack that costs nothing. Raises PriceError for what the table lacks."""
     idle_after, load_after = after.bill(), after.bill(LOAD)
     if idle_after is None or load_after is None:

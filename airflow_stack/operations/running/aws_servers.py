@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_stack.backends.aws.metrics import QUEUED, RUNNING, namespace
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.operations.aws_client import client
 from airflow_stack.operations.running.interface import RoleStatus, Work
 
@@ -15,7 +15,7 @@ from airflow_stack.operations.running.interface import RoleStatus, Work
 FRESH = timedelta(minutes=5)
 
 
-def status(config: StackConfig) -> list[RoleStatus]:
+def status(config: AwsConfig) -> list[RoleStatus]:
     """Those of the two that are the stack's own and that the caller may look at: the services are what matters."""
     from botocore.exceptions import ClientError
 
@@ -26,13 +26,13 @@ def status(config: StackConfig) -> list[RoleStatus]:
         (config.broker.kind == "elasticache", _cache),
     ):
         with suppress(ClientError):
-            found += [look(config.aws.name, config.aws.region)] if known else []
+            found += [look(config.target.name, config.target.region)] if known else []
     return found
 
 
-def work(config: StackConfig, cluster: str, worker: str) -> Work | None:
+def work(config: AwsConfig, cluster: str, worker: str) -> Work | None:
     """The youngest pair of figures; None where the publisher, a part of the scheduler's task, has sent none lately."""
-    cloudwatch = client("cloudwatch", config.aws.region)
+    cloudwatch = client("cloudwatch", config.target.region)
     dimensions = [
         {"Name": "ClusterName", "Value": cluster.rpartition("/")[2]},
         {"Name": "ServiceName", "Value": worker.rpartition("/")[2]},
@@ -42,7 +42,7 @@ def work(config: StackConfig, cluster: str, worker: str) -> Work | None:
     values = {}
     for name in (RUNNING, QUEUED):
         points: list[dict[str, Any]] = cloudwatch.get_metric_statistics(
-            Namespace=namespace(config.aws.name), MetricName=name, Dimensions=dimensions, StartTime=end - FRESH,
+            Namespace=namespace(config.target.name), MetricName=name, Dimensions=dimensions, StartTime=end - FRESH,
             EndTime=end, Period=60, Statistics=["Maximum"],
         )["Datapoints"]  # fmt: skip
         if not points:

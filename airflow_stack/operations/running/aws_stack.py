@@ -15,7 +15,7 @@ import typer
 from airflow_stack.airflow import describe
 from airflow_stack.airflow.advice import Advice
 from airflow_stack.backends.aws.memory import advice
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import plain_errors
 from airflow_stack.operations.pulumi_cli import PulumiCli
@@ -60,11 +60,11 @@ class AwsStack:
 
     name: str
     program: Path
-    config: StackConfig
+    config: AwsConfig
     known: dict[str, Any]
 
     @classmethod
-    def find(cls, program: Path, stack: str, config: StackConfig) -> AwsStack:
+    def find(cls, program: Path, stack: str, config: AwsConfig) -> AwsStack:
         """Raises OperationError as `outputs` does. AWS is not asked."""
         return cls(stack, program, config, outputs(program, stack))
 
@@ -85,9 +85,9 @@ class AwsStack:
 
     def kills(self) -> tuple[Kill, ...]:
         """Tasks that the kernel has killed for memory, as the workers' log has them; none where that log is in S3."""
-        if self.config.aws.logs.firelens:
+        if self.config.target.logs.firelens:
             return ()
-        size, slots, now = self.config.aws.worker, self.config.worker.concurrency, datetime.now(UTC)
+        size, slots, now = self.config.target.worker, self.config.worker.concurrency, datetime.now(UTC)
         role = self._workers.name
         group = {role: self.known["log_groups"][role]}
         lines = aws_logs.search(self.known["region"], group, kills.MARKER, now - kills.WITHIN, now)
@@ -96,7 +96,7 @@ class AwsStack:
 
     def kills_of_facts(self, facts: Mapping[str, Any]) -> tuple[Kill, ...]:
         """The same, as `facts` has them."""
-        return kills.of_facts(facts, self.config.aws.worker.memory, self.config.worker.concurrency, self._more)
+        return kills.of_facts(facts, self.config.target.worker.memory, self.config.worker.concurrency, self._more)
 
     @cached_property
     def _workers(self) -> RoleSpec:
@@ -109,11 +109,11 @@ class AwsStack:
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         groups: dict[str, str] = self.known["log_groups"]
         wanted = [known_role(role, sorted(groups), self.name) for role in roles] or list(groups)
-        elsewhere = [role for role in wanted if role != ONE_OFF] if self.config.aws.logs.firelens else []
+        elsewhere = [role for role in wanted if role != ONE_OFF] if self.config.target.logs.firelens else []
         if elsewhere and roles:
             raise OperationError(
                 f"with target.logs.firelens the logs of {', '.join(elsewhere)} are in S3, and five minutes late.\n"
-                f"Query them with Athena, in the workgroup {self.config.aws.name}-logs, which has examples."
+                f"Query them with Athena, in the workgroup {self.config.target.name}-logs, which has examples."
             )
         with self._plain_errors():
             shown = {role: groups[role] for role in wanted if role not in elsewhere}
@@ -121,7 +121,7 @@ class AwsStack:
 
     def shell(self, role: str, command: Sequence[str]) -> int:
         known_role(role, self.roles(), self.name)
-        if not self.config.aws.exec:
+        if not self.config.target.exec:
             raise OperationError(
                 "a shell on AWS is off.\nAllow it with airflow-stack:target.exec: true in"
                 f" Pulumi.{self.name}.yaml, and: pulumi up --stack {self.name}"

@@ -13,7 +13,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 
 from airflow_stack.backends.labels import SERVICE
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
 from airflow_stack.operations.running.interface import Say
@@ -38,7 +38,7 @@ ONE_OFF = "one-off"
 """Service of a container that runs one command and goes."""
 
 
-def find(config: StackConfig, program: Path, stack: str, *, one_off: bool = False) -> list[Container]:
+def find(config: LocalConfig, program: Path, stack: str, *, one_off: bool = False) -> list[Container]:
     """Containers of the stack, stopped ones too, by service; those of one-off commands where they are asked for."""
     found = ownership.containers(ownership.look(config, program, stack))
     ours = [one for one in found if one_off or service(one) != ONE_OFF]

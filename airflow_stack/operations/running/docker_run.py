@@ -13,7 +13,7 @@ from docker.models.containers import Container
 from airflow_stack.airflow.deployment import UNBUFFERED
 from airflow_stack.backends.containers import name_prefix
 from airflow_stack.backends.labels import SERVICE
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.running.docker_containers import ONE_OFF
@@ -30,7 +30,7 @@ STOP = 10
 
 
 def run(
-    template: Container, config: StackConfig, command: Sequence[str], stdin: bytes, out: Sink, err: Sink,
+    template: Container, config: LocalConfig, command: Sequence[str], stdin: bytes, out: Sink, err: Sink,
     *, cpu: int | None = None, memory: int | None = None,
 ) -> int:  # fmt: skip
     """Run it to its end with the template's image, environment, mounts, networks and secrets; its exit code.
@@ -58,7 +58,7 @@ def run(
 
 
 def _create(
-    template: Container, config: StackConfig, command: Sequence[str], stdin: bytes, cpu: int | None, memory: int | None
+    template: Container, config: LocalConfig, command: Sequence[str], stdin: bytes, cpu: int | None, memory: int | None
 ) -> Container:
     if memory is not None and memory < LEAST_MEMORY:
         raise OperationError(f"--memory {memory}: {LEAST_MEMORY} MiB are the least.\nNothing was started.")

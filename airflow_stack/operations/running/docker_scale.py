@@ -13,7 +13,7 @@ from docker.models.containers import Container
 
 from airflow_stack.backends.containers import name_prefix
 from airflow_stack.backends.labels import MANAGED_BY, SERVICE
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.config.load import secrets_directory
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
@@ -28,7 +28,7 @@ FILE = "scaled.json"
 """Counts by role, below the stack's folder in .airflow-stack: what `status` measures a stack by that was scaled."""
 
 
-def scale(config: StackConfig, program: Path, stack: str, role: str, count: int, say: Say) -> None:
+def scale(config: LocalConfig, program: Path, stack: str, role: str, count: int, say: Say) -> None:
     """To ``count`` containers of the role; those that are too many end their tasks first. Returns when all is well."""
     ours = [one for one in containers.find(config, program, stack) if containers.role(one) == role]
     planned = [one for one in ours if not containers.is_extra(one)]
@@ -58,7 +58,7 @@ def scaled(program: Path, stack: str) -> dict[str, int]:
         return {}
 
 
-def settle(config: StackConfig, program: Path, stack: str, say: Say) -> None:
+def settle(config: LocalConfig, program: Path, stack: str, say: Say) -> None:
     """Back to what the config says, before an update: no extra worker, and nothing stopped that belongs to it.
 
     What was moved can't be started, and the update makes it anew.
@@ -74,7 +74,7 @@ def settle(config: StackConfig, program: Path, stack: str, say: Say) -> None:
     forget(program, stack)
 
 
-def clear(config: StackConfig, program: Path, stack: str, say: Say) -> None:
+def clear(config: LocalConfig, program: Path, stack: str, say: Say) -> None:
     """Remove what no tool has made, and what would keep one from removing the networks: extra workers and one-offs."""
     found = containers.find(config, program, stack, one_off=True)
     remove([one for one in found if MANAGED_BY not in one.labels], say)
@@ -96,7 +96,7 @@ def remove(extras: Sequence[Container], say: Say) -> None:
         say(f"removed {containers.service(container)}")
 
 
-def copy(container: Container, config: StackConfig, number: int, say: Say) -> Container:
+def copy(container: Container, config: LocalConfig, number: int, say: Say) -> Container:
     """One more like this, started."""
     service = f"{containers.role(container)}-extra-{number}"
     name = f"{name_prefix(config)}{service}"

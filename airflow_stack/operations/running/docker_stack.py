@@ -20,7 +20,7 @@ from airflow_stack.backends import memory
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.backends.memory import Limit
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import ownership
 from airflow_stack.operations.running import docker_containers as containers
@@ -55,11 +55,11 @@ class DockerStack:
 
     name: str
     program: Path
-    config: StackConfig
+    config: LocalConfig
     plan: Plan
 
     @classmethod
-    def find(cls, program: Path, stack: str, config: StackConfig, *, to_replace: bool = False) -> DockerStack:
+    def find(cls, program: Path, stack: str, config: LocalConfig, *, to_replace: bool = False) -> DockerStack:
         """Raises OperationError where it has no container, or Docker does not answer.
 
         One that was moved is refused as well, but where an `up` is about to replace its containers.
@@ -271,7 +271,7 @@ def _prefers(role: Role) -> tuple[bool, ...]:
     return (not role.spec.schedules, role.spec.tasks != "always", role.spec.serves is not None)
 
 
-def namesakes(config: StackConfig, program: Path, stack: str) -> str:
+def namesakes(config: LocalConfig, program: Path, stack: str) -> str:
     """A word on stacks of this name that are up and are not this one; empty where there is none."""
     others = ownership.look(config, program, stack).namesakes()
     places = " and ".join(f"those {owner.place}" for owner in others)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_stack.config import Secrets
-from airflow_stack.config.stack import LOCAL_ONLY
+from airflow_stack.config import AwsConfig, LocalConfig, Secrets
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.target.interface import Target
 
@@ -33,12 +32,12 @@ SETTLE = "airflow_stack.operations.rollout:settle"
 FORGET = "airflow_stack.operations.rollout:forget"
 
 
-class OnAws(Target["AwsStack"]):
+class OnAws(Target[AwsConfig, "AwsStack"]):
     """Its services belong to an account, which is asked by the AWS SDK alone."""
 
     @property
     def place(self) -> str:
-        return f"AWS, {self.config.aws.region}"
+        return f"AWS, {self.config.target.region}"
 
     @property
     def policed(self) -> bool:
@@ -50,24 +49,20 @@ class OnAws(Target["AwsStack"]):
 
     @property
     def image_origin(self) -> str:
-        return self.config.aws.image_origin
+        return self.config.target.image_origin
 
     @property
     def next_command(self) -> str:
         return f"pulumi preview --stack {shlex.quote(self.stack)}"
 
-    def refuse_elsewhere(self, why: str, instead: str = "pulumi up") -> None:
+    def on_this_machine(self, why: str, instead: str = "pulumi up") -> LocalConfig:
         raise OperationError(
             f"stack {self.stack!r} runs on AWS: {why}.\n"
             f"Nothing was changed. Use: {instead} --stack {shlex.quote(self.stack)}"
         )
 
-    def without_effect(self) -> dict[str, Any] | None:
-        found: dict[str, Any] = {"flower": True}
-        for key in LOCAL_ONLY:
-            section, _, name = key.partition(".")
-            found[section] = found.get(section, {}) | {name: True} if name else True
-        return found
+    def on_aws(self) -> AwsConfig:
+        return self.config
 
     def explained(self, config: str) -> str:
         return config
@@ -88,7 +83,7 @@ class OnAws(Target["AwsStack"]):
         from airflow_stack.backends.images import image
         from airflow_stack.operations.diff.aws import aws_facts
 
-        airflow = image("airflow", self.config, self.program, self.config.aws.image_origin)
+        airflow = image("airflow", self.config, self.program, self.config.target.image_origin)
         return tuple(aws_facts(self.config, describe(self.config), airflow))
 
     def dags(self, say: Say) -> Source:
@@ -101,7 +96,7 @@ class OnAws(Target["AwsStack"]):
         from airflow_stack.operations import origin
         from airflow_stack.operations.dags.subject import Source
 
-        target, deployment = self.config.aws, describe(self.config)
+        target, deployment = self.config.target, describe(self.config)
         project = (self.program / Path(target.project_dir).expanduser()).resolve()
         settled = target.image_origin == "debian"
         of = target.image_origin if settled else origin.recorded(self.config, self.program, say)
@@ -112,7 +107,7 @@ class OnAws(Target["AwsStack"]):
     def memory(self, role: Role) -> Memory:
         from airflow_stack.operations.dags.subject import Memory
 
-        return Memory(self.config.aws.size(role.spec).memory, f"target.{role.spec.section}.memory")
+        return Memory(self.config.target.size(role.spec).memory, f"target.{role.spec.section}.memory")
 
     def deploy(self, secrets: Secrets) -> StackOutputs:
         from airflow_stack.backends.aws import stack

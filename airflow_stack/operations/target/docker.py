@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_stack.config import Secrets
+from airflow_stack.config import AwsConfig, LocalConfig, Secrets
+from airflow_stack.errors import OperationError
 from airflow_stack.operations.target.interface import Target
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from airflow_stack.outputs import StackOutputs
 
 
-class OnDocker(Target["DockerStack"]):
+class OnDocker(Target[LocalConfig, "DockerStack"]):
     """Its containers belong to the engine here."""
 
     @property
@@ -49,11 +50,11 @@ class OnDocker(Target["DockerStack"]):
     def next_command(self) -> str:
         return f"make up STACK={shlex.quote(self.stack)}"
 
-    def refuse_elsewhere(self, why: str, instead: str = "pulumi up") -> None:
-        """It is here."""
+    def on_this_machine(self, why: str, instead: str = "pulumi up") -> LocalConfig:  # noqa: ARG002 - of another target
+        return self.config
 
-    def without_effect(self) -> dict[str, Any] | None:
-        return None
+    def on_aws(self) -> AwsConfig:
+        raise OperationError("this stack runs on this machine; this is for stacks on AWS.\nNothing was changed.")
 
     def explained(self, config: str) -> str:
         from airflow_stack.operations.docker_limits import with_limits

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.config import AwsConfig, LocalConfig, Secrets
 
 if TYPE_CHECKING:
     from airflow_stack.airflow import Role
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     from airflow_stack.outputs import StackOutputs
 
 
+Config = TypeVar("Config", LocalConfig, AwsConfig)
 Running = TypeVar("Running", bound="RunningStack")
 
 
-class Target(ABC, Generic[Running]):
+class Target(ABC, Generic[Config, Running]):
     """Of one stack."""
 
-    def __init__(self, config: StackConfig, program: Path, stack: str) -> None:
+    def __init__(self, config: Config, program: Path, stack: str) -> None:
         """``program`` is the directory of Pulumi.yaml."""
-        self.config, self.program, self.stack = config, program, stack
+        self.config: Config = config
+        self.program, self.stack = program, stack
 
     # --- what it is --------------------------------------------------------------------------------------------------
 
@@ -51,12 +53,12 @@ class Target(ABC, Generic[Running]):
         """Whether the policy pack has rules for its resources."""
 
     @abstractmethod
-    def refuse_elsewhere(self, why: str, instead: str = "pulumi up") -> None:
-        """Of a verb for stacks of this machine alone: raises OperationError for any other one, with Pulumi's verb."""
+    def on_this_machine(self, why: str, instead: str = "pulumi up") -> LocalConfig:
+        """For a verb for stacks of this machine alone. Raises OperationError for any other one, with Pulumi's verb."""
 
     @abstractmethod
-    def without_effect(self) -> dict[str, Any] | None:
-        """Keys of the config that mean nothing there, as Pydantic's ``exclude``; None: all mean something."""
+    def on_aws(self) -> AwsConfig:
+        """For a verb for stacks on AWS alone. Raises OperationError for any other one."""
 
     @abstractmethod
     def explained(self, config: str) -> str:

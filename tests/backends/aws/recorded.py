@@ -10,7 +10,7 @@ import pulumi
 
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from backends.recorder import Recorder, RecordingMonitor, Resource
 
 ACCOUNT = "123456789012"
@@ -26,12 +26,12 @@ SMALLEST: dict[str, Any] = {
 """The least that a stack on AWS has to say."""
 
 
-def config(target: dict[str, Any] | None = None, **sections: Any) -> StackConfig:
+def config(target: dict[str, Any] | None = None, **sections: Any) -> AwsConfig:
     """A stack on AWS: the smallest one, with these keys of its target and these other sections."""
-    return StackConfig.model_validate({"target": SMALLEST["target"] | (target or {})} | sections)
+    return AwsConfig.model_validate({"target": SMALLEST["target"] | (target or {})} | sections)
 
 
-def planned(stack: StackConfig) -> AwsPlan:
+def planned(stack: AwsConfig) -> AwsPlan:
     """The plan of this stack."""
     return aws_plan(stack, describe(stack))
 

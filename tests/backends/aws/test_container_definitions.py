@@ -15,7 +15,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.container_definitions import TaskFacts, container_definitions
 from airflow_stack.backends.aws.environment import Facts, environment, roles
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from backends.aws.recorded import ACCOUNT, REGION, config
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -32,16 +32,16 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 
 
-def made(name: str) -> StackConfig:
+def made(name: str) -> AwsConfig:
     """One of the configs."""
     sections = dict(CONFIGS[name])
     return config(sections.pop("target", {}), **sections)
 
 
-def task_facts(stack: StackConfig, role: str) -> TaskFacts:
+def task_facts(stack: AwsConfig, role: str) -> TaskFacts:
     """Of a stack that is made up."""
     queue = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/airflow" if stack.broker.kind == "sqs" else None
-    prefix = stack.aws.name
+    prefix = stack.target.name
     files = {name for one in roles(describe(stack)).values() for name in one.secrets}
     return TaskFacts(
         image=IMAGE,
@@ -52,11 +52,11 @@ def task_facts(stack: StackConfig, role: str) -> TaskFacts:
         secret_arns={
             name: f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{prefix}/{name}-AbCdEf" for name in files
         },
-        firehose=f"{prefix}-service-logs" if stack.aws.logs.firelens else None,
+        firehose=f"{prefix}-service-logs" if stack.target.logs.firelens else None,
     )
 
 
-def rendered(stack: StackConfig, role: str) -> list[dict[str, Any]]:
+def rendered(stack: AwsConfig, role: str) -> list[dict[str, Any]]:
     """The containers of a role, the main one first."""
     found: list[dict[str, Any]] = json.loads(
         container_definitions(stack, describe(stack), role, task_facts(stack, role))
@@ -64,7 +64,7 @@ def rendered(stack: StackConfig, role: str) -> list[dict[str, Any]]:
     return found
 
 
-def by_name(stack: StackConfig, role: str) -> dict[str, dict[str, Any]]:
+def by_name(stack: AwsConfig, role: str) -> dict[str, dict[str, Any]]:
     return {container["name"]: container for container in rendered(stack, role)}
 
 
@@ -91,7 +91,7 @@ def test_there_are_no_expectations_left_over() -> None:
 
 def parts(name: str, role: str) -> dict[str, Any]:
     """Each variable, secret and key of each container, whatever the stack's name."""
-    prefix = made(name).aws.name
+    prefix = made(name).target.name
     found: dict[str, Any] = {}
     for container in rendered(made(name), role):
         given = [*container.pop("environment"), *container.pop("secrets", [])]

@@ -7,13 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import models
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_stack import cli
 from airflow_stack.backends.aws import side_containers
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import Capacity, Schedule
 from airflow_stack.config.aws.types import RDS_MEMORY
 from airflow_stack.cost import Item, Load, PriceError, assumptions, estimate, prices
@@ -27,23 +28,23 @@ OFFICE = {"start": "0 7 ? * MON-FRI *", "stop": "0 20 ? * MON-FRI *"}
 MONTH = 730
 
 
-def stack(target: dict[str, Any] | None = None, **sections: Any) -> StackConfig:
+def stack(target: dict[str, Any] | None = None, **sections: Any) -> AwsConfig:
     """The least that a stack on AWS has to say, in us-east-1."""
-    return StackConfig.model_validate(
+    return AwsConfig.model_validate(
         {"target": SMALLEST["target"] | {"region": "us-east-1"} | (target or {})} | sections
     )
 
 
-def read(file: Path, directory: Path) -> StackConfig:
+def read(file: Path, directory: Path) -> AwsConfig:
     shutil.copy(file, directory / "Pulumi.prod.yaml")
-    return read_stack_file(directory, "prod")[0]
+    return models.aws_file(directory)
 
 
-def usd(config: StackConfig, load: Load | None = None) -> float:
+def usd(config: AwsConfig, load: Load | None = None) -> float:
     return estimate(config, load or Load()).usd
 
 
-def item(config: StackConfig, service: str, what: str, load: Load | None = None) -> Item:
+def item(config: AwsConfig, service: str, what: str, load: Load | None = None) -> Item:
     """The one line whose description begins so."""
     found = [
         one for one in estimate(config, load or Load()).items if one.service == service and one.what.startswith(what)

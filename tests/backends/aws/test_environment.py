@@ -17,7 +17,7 @@ from airflow_stack.backends.aws.environment import (
     role_environment,
     roles,
 )
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig, LocalConfig
 from backends.aws.recorded import REGION, config
 
 HTTPS = {
@@ -28,13 +28,13 @@ HTTPS = {
 ROLES = ("webserver", "scheduler", "triggerer", "worker", "one-off")
 
 
-def facts(stack: StackConfig) -> Facts:
+def facts(stack: AwsConfig) -> Facts:
     """Of a stack that is made up."""
     queue = f"https://sqs.{REGION}.amazonaws.com/123456789012/airflow" if stack.broker.kind == "sqs" else None
     return Facts(region=REGION, bucket="airflow-data-0a1b2c3", queue_url=queue, url="https://airflow.example.com")
 
 
-def on_aws(stack: StackConfig, role: str) -> dict[str, str]:
+def on_aws(stack: AwsConfig, role: str) -> dict[str, str]:
     """All variables of a role's container."""
     described = describe(stack)
     found = roles(described)[role]
@@ -42,14 +42,14 @@ def on_aws(stack: StackConfig, role: str) -> dict[str, str]:
     return described.environment | environment(stack, facts(stack)) | found.environment | own
 
 
-def on_this_machine(stack: StackConfig, role: str) -> dict[str, str]:
+def on_this_machine(stack: LocalConfig, role: str) -> dict[str, str]:
     """All variables of the same role's container on this machine."""
     described = describe(stack)
     found = next((one for one in described.roles if one.name == role), described.init)
     return described.environment | found.environment
 
 
-def difference(aws: StackConfig, local: StackConfig) -> set[str]:
+def difference(aws: AwsConfig, local: LocalConfig) -> set[str]:
     """Names of the variables that one has and the other has not, or with another value."""
     names: set[str] = set()
     for role in ROLES:
@@ -60,7 +60,7 @@ def difference(aws: StackConfig, local: StackConfig) -> set[str]:
 
 def test_every_difference_is_listed_with_a_reason() -> None:
     """The same options on both targets, but for the table; and the table holds nothing that is not so."""
-    found = difference(config({"load_balancer": HTTPS}), StackConfig())
+    found = difference(config({"load_balancer": HTTPS}), LocalConfig())
     assert found == DIFFERENCES.keys()
     assert all(DIFFERENCES.values())
 
@@ -78,7 +78,7 @@ def test_every_difference_is_listed_with_a_reason() -> None:
 def test_what_a_user_sets_is_the_same_on_both(sections: dict[str, Any]) -> None:
     """A section that both targets know differs in nothing that the table does not name."""
     local = {key: value for key, value in sections.items() if key not in {"broker", "database"}}
-    assert difference(config(**sections), StackConfig.model_validate(local)) <= DIFFERENCES.keys()
+    assert difference(config(**sections), LocalConfig.model_validate(local)) <= DIFFERENCES.keys()
 
 
 def test_the_roles_are_those_of_every_target_and_the_one_off_task() -> None:
@@ -197,7 +197,17 @@ def test_the_worker_alone_is_told_how_long_it_is_protected() -> None:
     stack = config({"worker": {"protection_minutes": 90}})
     found = {name: role_environment(stack, role.spec) for name, role in roles(describe(stack)).items()}
     assert found.pop("worker")["AIRFLOW_STACK_PROTECTION_MINUTES"] == "90"
-    assert not any(found.values())
+    assert not any("PROTECTION" in name for variables in found.values() for name in variables)
+
+
+def test_the_load_balancer_is_the_proxy_that_the_ui_trusts() -> None:
+    """A stack on AWS has no key proxy.proxy_fix; nobody else reads the option."""
+    stack = config()
+    trusting = {
+        name for name in roles(describe(stack))
+        if on_aws(stack, name).get("AIRFLOW__WEBSERVER__ENABLE_PROXY_FIX") == "True"
+    }  # fmt: skip
+    assert trusting == {"webserver"}
 
 
 def test_no_variable_is_empty() -> None:

@@ -9,18 +9,14 @@ from typing import Any, Literal, get_origin
 
 import pytest
 
-from airflow_stack.config import StackConfig
-from airflow_stack.config.data import ContainerBroker, ContainerDatabase
+from airflow_stack.config import AwsConfig, LocalConfig
 from airflow_stack.config.errors import ConfigError
-from airflow_stack.config.stack import LOCAL_ONLY
-from airflow_stack.config.target import LocalTarget
 from backends.aws.recorded import SMALLEST
 from backends.aws.whole import EXISTING, SWITCHED_ON, deploy, inputs, parsed
 from backends.fields import Leaf, leaves, other_values, with_value
 
-# Members of unions that stacks on AWS do not have.
-LOCAL_MEMBERS = (LocalTarget, ContainerDatabase, ContainerBroker)
-LEAVES = {leaf.name: leaf for leaf in leaves(StackConfig, LOCAL_MEMBERS)}
+LEAVES = {leaf.name: leaf for leaf in leaves(AwsConfig)}
+KEYS = {".".join(leaf.path) for leaf in LEAVES.values()}
 SERVICES = ("webserver", "scheduler", "triggerer", "worker")
 
 PLAIN: dict[str, Any] = SMALLEST["target"]["load_balancer"]
@@ -105,9 +101,6 @@ ELSEWHERE = {
     "target.confirm_delete_data": "in the refusal of delete_data without it",
 }
 
-# Sections and fields that the config refuses on AWS; one that it accepts there must have an effect.
-REFUSED = {*LOCAL_ONLY, "airflow.executor", "flower"}
-
 # What a field, or a section's fields, need around them to count: a switch, or a larger size.
 SCHEDULE = {"start": "0 7 ? * MON-FRI *", "stop": "0 20 ? * MON-FRI *"}
 AROUND: dict[str, dict[str, Any]] = {
@@ -177,10 +170,6 @@ def rendered(raw: dict[str, Any]) -> dict[str, Any]:
     return _rendered(json.dumps(raw, sort_keys=True))
 
 
-def is_refused(name: str) -> bool:
-    return any(name == one or name.startswith(f"{one}.") for one in REFUSED)
-
-
 def case(name: str) -> tuple[Leaf, dict[str, Any], list[Any]]:
     """The field, a config in which it counts, and other values of it."""
     leaf = LEAVES[name]
@@ -191,7 +180,7 @@ def case(name: str) -> tuple[Leaf, dict[str, Any], list[Any]]:
     return leaf, around, other_values(leaf, present, SAMPLES)
 
 
-@pytest.mark.parametrize("name", sorted(name for name in LEAVES if not is_refused(name) and name not in ELSEWHERE))
+@pytest.mark.parametrize("name", sorted(LEAVES.keys() - ELSEWHERE.keys()))
 def test_a_field_reaches_a_resource(name: str) -> None:
     """Each other value of this field changes an input of a resource."""
     leaf, around, values = case(name)
@@ -206,15 +195,20 @@ def test_a_field_reaches_a_resource(name: str) -> None:
         assert rendered(raw) != before, f"{name} has no effect: {raw} is deployed as {around}"
 
 
-@pytest.mark.parametrize("name", sorted(name for name in LEAVES if is_refused(name)))
-def test_a_field_of_local_stacks_is_refused(name: str) -> None:
-    """A key that changes nothing would be taken for one that does."""
-    leaf = LEAVES[name]
-    around = raw_around(leaf)
-    samples = {"flower.url_prefix": "/celery", "secrets_backend.class_name": "another.Backend"}
-    for value in other_values(leaf, leaf.field.get_default(), samples):
-        with pytest.raises(ConfigError):
-            parsed(raw_with(leaf, around, value))
+@pytest.mark.parametrize("key", sorted({".".join(leaf.path) for leaf in leaves(LocalConfig)} - KEYS))
+def test_a_key_of_local_stacks_is_refused(key: str) -> None:
+    """A key that changes nothing would be taken for one that does: each is told to be the other target's."""
+    raw = {"target": SMALLEST["target"]}
+    with pytest.raises(ConfigError, match=rf"{key.partition('.')[0]}.*: is for local stacks"):
+        parsed(with_value(raw, tuple(key.split(".")), 1))
+
+
+def test_what_there_is_instead_is_said_of_keys_of_local_stacks_alone() -> None:
+    """Rule: a sentence about a key that AWS has too would never be told."""
+    keys = {".".join(leaf.path) for leaf in leaves(LocalConfig)}
+    sections = {key.rpartition(".")[0] for key in keys}
+    assert AwsConfig.INSTEAD.keys() <= keys | sections
+    assert AwsConfig.INSTEAD.keys() & KEYS == {"airflow.executor"}, "whose values are not all there"
 
 
 @pytest.mark.parametrize("name", ["database.external.name", "database.external.user"])
@@ -274,4 +268,4 @@ def test_nothing_is_listed_that_is_not_there() -> None:
     """Samples and exceptions name fields of the model; what surrounds them, fields or sections."""
     assert SAMPLES.keys() | ELSEWHERE.keys() | TOGETHER.keys() <= LEAVES.keys()
     sections = {name[: -len(part)] for name in LEAVES for part in [f".{name.rpartition('.')[2]}"]}
-    assert AROUND.keys() | REFUSED | MEMBERS.keys() <= LEAVES.keys() | sections
+    assert AROUND.keys() | MEMBERS.keys() <= LEAVES.keys() | sections

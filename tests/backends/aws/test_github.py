@@ -14,7 +14,7 @@ import pytest
 from aws.translate import KINDS
 
 from airflow_stack.backends.aws.github import TOPICS, GitHubRoles
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
 from backends.aws.whole import EXISTING, SWITCHED_ON, deploy
 
@@ -31,7 +31,7 @@ GITHUB = {"repository": "example/airflow-stack", "state_bucket": "example-state"
 ROLE, POLICY = "aws:iam/role:Role", "aws:iam/policy:Policy"
 OIDC = "aws:iam/openIdConnectProvider:OpenIdConnectProvider"
 
-CONFIGS: dict[str, StackConfig] = {
+CONFIGS: dict[str, AwsConfig] = {
     "default": config({"github": GITHUB}),
     "everything": config(
         SWITCHED_ON
@@ -42,7 +42,7 @@ CONFIGS: dict[str, StackConfig] = {
 }
 
 
-def registered(stack: StackConfig) -> Recorded:
+def registered(stack: AwsConfig) -> Recorded:
     return record(lambda: GitHubRoles("roles", stack, CLUSTER))
 
 

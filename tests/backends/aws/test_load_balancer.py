@@ -12,7 +12,7 @@ import pytest
 from airflow_stack.backends.aws.load_balancer import LoadBalancer
 from airflow_stack.backends.aws.network import Network
 from airflow_stack.backends.aws.security_groups import SecurityGroups
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from backends.aws.recorded import Recorded, config, planned, record
 
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
@@ -43,14 +43,14 @@ EXISTING = {
 }
 
 
-def balancer_of(stack: StackConfig, client_secret: pulumi.Output[str] | None = None) -> LoadBalancer:
-    network = Network("airflow", stack.aws.name, stack.aws.region, planned(stack).network)
+def balancer_of(stack: AwsConfig, client_secret: pulumi.Output[str] | None = None) -> LoadBalancer:
+    network = Network("airflow", stack.target.name, stack.target.region, planned(stack).network)
     return LoadBalancer(
         "airflow",
         stack,
         planned(stack).ui_port,
         network,
-        SecurityGroups("airflow", stack.aws.name, planned(stack).rules, network),
+        SecurityGroups("airflow", stack.target.name, planned(stack).rules, network),
         client_secret,
     )
 
@@ -136,14 +136,14 @@ def test_a_new_target_group_finds_its_name_free() -> None:
         assert re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", resource.name)
 
 
-def _named(name: str, stack: StackConfig) -> LoadBalancer:
-    network = Network(name, stack.aws.name, stack.aws.region, planned(stack).network)
+def _named(name: str, stack: AwsConfig) -> LoadBalancer:
+    network = Network(name, stack.target.name, stack.target.region, planned(stack).network)
     return LoadBalancer(
         name,
         stack,
         planned(stack).ui_port,
         network,
-        SecurityGroups(name, stack.aws.name, planned(stack).rules, network),
+        SecurityGroups(name, stack.target.name, planned(stack).rules, network),
     )
 
 

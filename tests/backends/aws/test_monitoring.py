@@ -42,13 +42,13 @@ def monitoring(target: dict[str, Any] | None = None, sections: dict[str, Any] | 
     if stack.broker.kind == "sqs":
         names |= {refs.QUEUE_NAME: "airflow-tasks", refs.DEAD_LETTER_NAME: "airflow-dead"}
     if stack.broker.kind == "elasticache":
-        names[refs.CACHE_ID] = f"{stack.aws.name}-broker"
+        names[refs.CACHE_ID] = f"{stack.target.name}-broker"
 
     def build() -> Monitoring:
         return Monitoring(
             "monitoring",
-            stack.aws.name,
-            stack.aws.region,
+            stack.target.name,
+            stack.target.region,
             planned(stack).watching,
             cluster_arn=pulumi.Output.from_input(CLUSTER),
             service_names={

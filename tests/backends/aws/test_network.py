@@ -43,7 +43,7 @@ def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
     """The network of this target, and of each of its ids something that uses it: kept by the name of the list."""
     needs_mirror = (target or {}).get("egress") == "vpc_endpoints"
     stack = config((target or {}) | ({"side_images": SIDE_IMAGES} if needs_mirror else {}), **sections)
-    return record(lambda: used(Network("airflow", stack.aws.name, stack.aws.region, planned(stack).network)))
+    return record(lambda: used(Network("airflow", stack.target.name, stack.target.region, planned(stack).network)))
 
 
 def used(network: Network) -> Network:
@@ -283,9 +283,8 @@ def test_everything_is_the_component_s_child() -> None:
 
     def build() -> Network:
         outer = pulumi.ComponentResource("test:index:Outer", "outer")
-        return Network(
-            "airflow", stack.aws.name, stack.aws.region, planned(stack).network, pulumi.ResourceOptions(parent=outer)
-        )
+        options = pulumi.ResourceOptions(parent=outer)
+        return Network("airflow", stack.target.name, stack.target.region, planned(stack).network, options)
 
     recorded = record(build)
     children = recorded.result._childResources

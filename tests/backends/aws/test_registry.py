@@ -17,7 +17,7 @@ from pulumi.runtime.rpc import UNKNOWN
 from airflow_stack.backends.aws.registry import PushedImage, Registry, lifecycle_policy
 from airflow_stack.backends.images import Image, images, project_image
 from airflow_stack.backends.push_provider import PushProvider
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.target.aws import PUSH
 from backends.aws.recorded import Recorded, config, record, resolved
 from backends.recorder import PROGRAM, machine
@@ -102,7 +102,7 @@ def test_the_image_stands_on_the_local_stacks(origin: str, tmp_path: Path) -> No
     """Rule: what runs on this machine runs on AWS: the same content, built of the same, below the project's folders."""
     airflow = {"extra_requirements": ["pandas"], "extra_apt_packages": ["git"]}
     stack = config({"image_origin": origin}, airflow=airflow)
-    local = StackConfig.model_validate({"airflow": airflow})
+    local = LocalConfig.model_validate({"airflow": airflow})
     image = project_image(stack, PROGRAM)
     assert image.base == images(local, machine(tmp_path, origin=origin))["airflow"]
     assert image.args["BASE"] == image.base.tag
@@ -222,8 +222,8 @@ def test_the_engine_pushes_once_and_never_in_a_preview(tmp_path: Path) -> None:
         "import json\nfrom pathlib import Path\nimport pulumi\n"
         "from airflow_stack.backends.aws.registry import PushedImage\n"
         "from airflow_stack.backends.images import project_image\n"
-        "from airflow_stack.config import StackConfig\n"
-        f"config = StackConfig.model_validate({{'target': json.loads({target!r})}})\n"
+        "from airflow_stack.config import AwsConfig, LocalConfig\n"
+        f"config = AwsConfig.model_validate({{'target': json.loads({target!r})}})\n"
         f"program = Path({str(PROGRAM)!r})\n"
         f"image = PushedImage('image', config, {URL!r}, project_image(config, program), program, 'pushes:push')\n"
         "pulumi.export('reference', image.reference)\n"

@@ -14,7 +14,7 @@ from airflow_stack.airflow import describe
 from airflow_stack.backends.aws.environment import Facts, environment, roles
 from airflow_stack.backends.aws.plan.rights import UNSCOPED
 from airflow_stack.backends.aws.roles import Roles, Used
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, planned, record
 
 with warnings.catch_warnings():
@@ -30,7 +30,7 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:airflow"
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:airflow"
 EVERYTHING: dict[str, Any] = {"exec": True, "logs": {"firelens": True}}
 
-CONFIGS: dict[str, StackConfig] = {
+CONFIGS: dict[str, AwsConfig] = {
     "default": config(),
     "everything": config(
         EVERYTHING | {"side_images": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/public"},
@@ -40,7 +40,7 @@ CONFIGS: dict[str, StackConfig] = {
 }
 
 
-def used(stack: StackConfig) -> Used:
+def used(stack: AwsConfig) -> Used:
     """ARNs of a stack that is made up."""
     files = {name for role in roles(describe(stack)).values() for name in role.secrets}
     logs = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
@@ -52,14 +52,14 @@ def used(stack: StackConfig) -> Used:
         secret_arns={name: f"{SECRET}/{name}-AbCdEf" for name in files},
         queue_arn=QUEUE if stack.broker.kind == "sqs" else None,
         firehose_arn=f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/airflow-service-logs"
-        if stack.aws.logs.firelens
+        if stack.target.logs.firelens
         else None,
-        exec_log_group_arn=f"{logs}/airflow/exec" if stack.aws.exec else None,
+        exec_log_group_arn=f"{logs}/airflow/exec" if stack.target.exec else None,
     )
 
 
-def registered(stack: StackConfig) -> Recorded:
-    return record(lambda: Roles("roles", stack.aws.name, stack.aws.region, planned(stack).rights, used(stack)))
+def registered(stack: AwsConfig) -> Recorded:
+    return record(lambda: Roles("roles", stack.target.name, stack.target.region, planned(stack).rights, used(stack)))
 
 
 RECORDED = {name: registered(stack) for name, stack in CONFIGS.items()}
@@ -331,4 +331,4 @@ def test_a_secret_that_is_not_stored_is_an_error() -> None:
     stack = CONFIGS["default"]
     missing = Used(**{**vars(used(stack)), "secret_arns": {}})
     with pytest.raises(KeyError):
-        record(lambda: Roles("roles", stack.aws.name, stack.aws.region, planned(stack).rights, missing))
+        record(lambda: Roles("roles", stack.target.name, stack.target.region, planned(stack).rights, missing))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import WorkersConfig
 
 PROGRAM = Path(__file__).parents[3]
@@ -73,11 +73,11 @@ def test_what_is_on_the_page_about_quotas_is_in_the_model() -> None:
     default = subnets("10.0.0.0/21", ["a", "b"])[0].public
     assert ipaddress.ip_network(default).num_addresses - 5 == 251
     for one in scale.SCALES:
-        assert isinstance(one.config, StackConfig)
-        services = sum(getattr(one.config.aws, role).count for role in ("webserver", "scheduler", "triggerer"))
-        assert f"| {one.config.aws.worker.max + services}" in PAGE
+        assert isinstance(one.config, AwsConfig)
+        services = sum(getattr(one.config.target, role).count for role in ("webserver", "scheduler", "triggerer"))
+        assert f"| {one.config.target.worker.max + services}" in PAGE
         roles = ("webserver", "scheduler")
-        on_demand = one.config.aws.worker.max * one.config.aws.worker.cpu + sum(
-            getattr(one.config.aws, role).cpu * getattr(one.config.aws, role).count for role in roles
+        on_demand = one.config.target.worker.max * one.config.target.worker.cpu + sum(
+            getattr(one.config.target, role).cpu * getattr(one.config.target, role).count for role in roles
         )
         assert f"{round(on_demand / 1024):,}, **met first**" in PAGE

@@ -11,7 +11,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, fernet_key
 from airflow_stack.backends.aws.secrets import GeneratedSecrets, StoredSecrets
-from airflow_stack.config import Secrets, StackConfig
+from airflow_stack.config import AwsConfig, Secrets
 from airflow_stack.errors import OperationError
 from backends.aws.recorded import Recorded, config, planned, record, resolved
 from backends.recorder import generated_password
@@ -36,14 +36,14 @@ STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 }
 
 
-def stored(stack: StackConfig, **given: str) -> StoredSecrets:
+def stored(stack: AwsConfig, **given: str) -> StoredSecrets:
     """Both components, with servers that are there."""
     generated = GeneratedSecrets("airflow", stack, Secrets.model_validate(given))
     servers = {DATABASE_SERVER: "db.internal:5432", BROKER_SERVER: "cache.internal:6379"}
     return StoredSecrets("stored", stack, planned(stack).secrets, generated.values, servers)
 
 
-def recorded(stack: StackConfig, **given: str) -> Recorded:
+def recorded(stack: AwsConfig, **given: str) -> Recorded:
     return record(lambda: stored(stack, **given))
 
 

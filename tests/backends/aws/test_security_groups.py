@@ -11,7 +11,7 @@ import pytest
 
 from airflow_stack.backends.aws.network import Network
 from airflow_stack.backends.aws.security_groups import SecurityGroups
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from backends.aws.recorded import Recorded, config, planned, record
 
 GROUP = "aws:ec2/securityGroup:SecurityGroup"
@@ -66,8 +66,8 @@ STACKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-def network_of(stack: StackConfig) -> Network:
-    return Network("airflow", stack.aws.name, stack.aws.region, planned(stack).network)
+def network_of(stack: AwsConfig) -> Network:
+    return Network("airflow", stack.target.name, stack.target.region, planned(stack).network)
 
 
 def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
@@ -75,7 +75,7 @@ def made(target: dict[str, Any] | None = None, **sections: Any) -> Recorded:
     stack = config(target, **sections)
 
     def build() -> SecurityGroups:
-        groups = SecurityGroups("airflow", stack.aws.name, planned(stack).rules, network_of(stack))
+        groups = SecurityGroups("airflow", stack.target.name, planned(stack).rules, network_of(stack))
         outputs: dict[str, pulumi.Output[str] | None] = {"load-balancer": groups.load_balancer_id, **groups.services}
         outputs |= {"database": groups.database_id, "broker": groups.broker_id}
         for key, output in outputs.items():
@@ -286,7 +286,7 @@ def test_everything_is_the_component_s_child() -> None:
         outer = pulumi.ComponentResource("test:index:Outer", "outer")
         return SecurityGroups(
             "airflow",
-            stack.aws.name,
+            stack.target.name,
             planned(stack).rules,
             network_of(stack),
             pulumi.ResourceOptions(parent=outer),

@@ -50,7 +50,7 @@ def build(**target: Any) -> TaskDefinitions:
         secret_versions={name: output(f"version-of-{name}") for name in SECRETS},
         logs=SimpleNamespace(  # type: ignore[arg-type]
             groups={role: output(f"/airflow-stack/airflow/{role}") for role in ROLES},
-            firehose_name=output("stream") if asked.aws.logs.firelens else None,
+            firehose_name=output("stream") if asked.target.logs.firelens else None,
         ),
         cluster=SimpleNamespace(cluster_name=output("airflow")),  # type: ignore[arg-type]
     )

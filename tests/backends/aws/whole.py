@@ -7,7 +7,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from airflow_stack.config import Secrets, StackConfig, parse
+import models
+
+from airflow_stack.config import AwsConfig, Secrets, parse
 from airflow_stack.operations.target import target_of
 from backends.aws.recorded import SMALLEST, Recorded, record
 
@@ -66,7 +68,7 @@ BROKER_URL = "rediss://:broker-password@redis.example.com:6379/0"
 CLIENT_SECRET = "oidc-client-secret"
 
 
-def parsed(raw: dict[str, Any]) -> tuple[StackConfig, Secrets]:
+def parsed(raw: dict[str, Any]) -> tuple[AwsConfig, Secrets]:
     """The config, with the least that a target has to say, and with the secrets that it needs."""
     raw = raw | {"target": SMALLEST["target"] | raw.get("target", {})}
     needed = {
@@ -75,7 +77,8 @@ def parsed(raw: dict[str, Any]) -> tuple[StackConfig, Secrets]:
         "oidc_client_secret": (raw["target"]["load_balancer"].get("oidc") is not None, CLIENT_SECRET),
     }
     given = {key: value for key, (is_needed, value) in needed.items() if is_needed}
-    return parse(raw | given, set(given), STACK)
+    config, secrets = parse(raw | given, set(given), STACK)
+    return models.aws(config), secrets
 
 
 def deploy(raw: dict[str, Any], *, preview: bool = False, unmade: Collection[str] = ()) -> Recorded:

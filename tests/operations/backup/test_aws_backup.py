@@ -12,7 +12,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.backup import backup, restore
 from airflow_stack.operations.run_task import OneOff
@@ -101,7 +101,7 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
             finally:
                 made.events.append("start")
 
-        def find(program: Path, stack: str, config: StackConfig) -> AwsStack:
+        def find(program: Path, stack: str, config: AwsConfig) -> AwsStack:
             return AwsStack(stack, program, config, KNOWN)
 
         monkeypatch.setattr(AwsStack, "find", find)

@@ -12,7 +12,8 @@ import yaml
 from backends.recorder import PROGRAM
 
 from airflow_stack.airflow import describe
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
+from airflow_stack.config.models import validated
 from airflow_stack.operations.diff import Comparison, Difference, diff
 from airflow_stack.operations.diff.compare import Verdict
 from airflow_stack.operations.diff.facts import CAUSES, Area
@@ -205,7 +206,7 @@ def test_every_reason_explains_something(here: Path) -> None:
 
 def test_reasons_of_roles_are_of_fields_that_there_are() -> None:
     """Rule: the table names fields of a role, and its probe's start period."""
-    assert all(hasattr(role, name) for name in ROLE.keys() - {"start_period"} for role in describe(StackConfig()).roles)
+    assert all(hasattr(role, name) for name in ROLE.keys() - {"start_period"} for role in describe(LocalConfig()).roles)
     assert all(ROLE.values())
 
 
@@ -215,7 +216,7 @@ def test_every_cause_is_a_key() -> None:
         {"secrets_backend": {"class_name": "a.B"}},
         {key.partition(":")[2]: value for key, value in PROD.items()},
     ]
-    configs = [StackConfig.model_validate(raw) for raw in raws]
+    configs = [validated(raw) for raw in raws]
     for key in {key for keys in CAUSES.values() for key in keys}:
         for config in configs:
             section: Any = config

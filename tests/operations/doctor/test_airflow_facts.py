@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.doctor import airflow_facts
 from airflow_stack.operations.doctor.finding import Finding, State
 
@@ -36,7 +36,7 @@ FACTS: dict[str, Any] = {
 
 def judge(asked: float = NOW - 0.5, answered: float = NOW + 0.5, **change: Any) -> list[Finding]:
     facts = copy.deepcopy(FACTS) | change
-    return list(airflow_facts.judge(facts, StackConfig(), "local", asked, answered))
+    return list(airflow_facts.judge(facts, LocalConfig(), "local", asked, answered))
 
 
 def database(**change: Any) -> dict[str, Any]:
@@ -136,5 +136,5 @@ def test_all_paused_is_told() -> None:
 def test_what_ends_again_and_again_is_not_restarted(crashing: tuple[str, ...], verb: str) -> None:
     """Rule: its log says why it does."""
     facts = FACTS | {"jobs": FACTS["jobs"][:1]}
-    found = list(airflow_facts.judge(facts, StackConfig(), "local", NOW, NOW, crashing))
+    found = list(airflow_facts.judge(facts, LocalConfig(), "local", NOW, NOW, crashing))
     assert one(found, "Heartbeat of the triggerer").mend == f"airflow-stack {verb} -s local triggerer"

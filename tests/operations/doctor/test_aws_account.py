@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import boto3
+import models
 import pytest
 from moto import mock_aws
 
 from airflow_stack.backends.images import Image
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import AwsConfig
 from airflow_stack.operations import registry_push
 from airflow_stack.operations.doctor import aws_account
 from airflow_stack.operations.doctor.finding import State
@@ -62,16 +63,16 @@ def test_session_plugin(
     text = (program / "Pulumi.prod.yaml").read_text()
     (program / "Pulumi.prod.yaml").write_text(text + f"    exec: {str(allowed).lower()}\n")
     tools(**({"session_manager_plugin": ""} if installed else {}))
-    (found,) = aws_account.session_plugin(read_stack_file(program, "prod")[0])
+    (found,) = aws_account.session_plugin(models.aws_file(program))
     assert found.state is state
 
 
 @pytest.fixture
-def prod(program: Path, monkeypatch: pytest.MonkeyPatch) -> StackConfig:
+def prod(program: Path, monkeypatch: pytest.MonkeyPatch) -> AwsConfig:
     """A stack for ARM64; the image is not looked at."""
     monkeypatch.setattr(aws_account, "project_image", lambda *_: Image("project", program, "t", {}))
     monkeypatch.delenv("DOCKER_HOST", raising=False)
-    return read_stack_file(program, "prod")[0]
+    return models.aws_file(program)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,7 @@ def prod(program: Path, monkeypatch: pytest.MonkeyPatch) -> StackConfig:
      ("x86_64", False, State.WARNING, "can't emulate")],
 )  # fmt: skip
 def test_emulation(
-    prod: StackConfig, program: Path, monkeypatch: pytest.MonkeyPatch, machine: str, registered: bool, state: State,
+    prod: AwsConfig, program: Path, monkeypatch: pytest.MonkeyPatch, machine: str, registered: bool, state: State,
     word: str,
 ) -> None:  # fmt: skip
     """Rule: an engine of another processor needs qemu, which one command registers."""

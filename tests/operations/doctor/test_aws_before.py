@@ -12,7 +12,7 @@ from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.operations import doctor
 from airflow_stack.operations.doctor import aws_before
 from airflow_stack.operations.doctor.aws_before import Before, vcpus
@@ -28,9 +28,9 @@ BALANCER: dict[str, Any] = {"allowed_cidrs": ["203.0.113.0/24"], "plain_http": T
 HTTPS: dict[str, Any] = {"allowed_cidrs": ["203.0.113.0/24"], "domain": "airflow.example.com"}
 
 
-def config(**target: Any) -> StackConfig:
+def config(**target: Any) -> AwsConfig:
     known = {"kind": "aws", "region": REGION, "load_balancer": BALANCER}
-    return StackConfig.model_validate({"target": known | target})
+    return AwsConfig.model_validate({"target": known | target})
 
 
 class Account:
@@ -66,10 +66,10 @@ class Account:
 
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
 
-    def before(self, asked: StackConfig, caller: str = USER) -> Before:
+    def before(self, asked: AwsConfig, caller: str = USER) -> Before:
         return Before("prod", asked, ACCOUNT, caller)
 
-    def report(self, asked: StackConfig) -> list[Finding]:
+    def report(self, asked: AwsConfig) -> list[Finding]:
         (group,) = run(aws_before.looks("prod", asked))
         assert group.title == "Before the first deployment of prod"
         return list(group.findings)
@@ -134,7 +134,7 @@ def test_vcpus_are_those_of_all_workers() -> None:
     base = {"cpu": 1024, "memory": 4096}
     sizes = {role: base | {"count": 1, "capacity": {}} for role in ("webserver", "scheduler", "triggerer")}
     workers = base | {"max": 5, "capacity": {"on_demand_base": 1, "on_demand_weight": 1, "spot_weight": 3}}
-    asked = StackConfig.model_validate(
+    asked = AwsConfig.model_validate(
         {
             "target": {"kind": "aws", "region": REGION, "load_balancer": BALANCER, "worker": workers, "one_off": base}
             | sizes,

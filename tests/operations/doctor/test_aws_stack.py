@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import models
 import pytest
 from moto import mock_aws
 
-from airflow_stack.config import read_stack_file
 from airflow_stack.operations.doctor import aws_part, aws_stack
 from airflow_stack.operations.doctor.finding import Finding, State
 from airflow_stack.operations.running.aws_stack import AwsStack
@@ -35,7 +35,7 @@ class Account:
     """What a stack has in its account, and the looks at it by name."""
 
     def __init__(self, program: Path) -> None:
-        self.config, _ = read_stack_file(program, "prod")
+        self.config = models.aws_file(program)
         self.program = program
         self.tag = "2.10.2-abc-arm64"
         ecr = client("ecr")
@@ -168,7 +168,7 @@ def test_stopped_tasks(account: Account, monkeypatch: pytest.MonkeyPatch) -> Non
     found = with_(*meant, killed, killed, pull)
     assert [finding.state for finding in found] == [State.WARNING, State.WARNING]
     assert found[0].seen.startswith("worker (2 times): Essential container in task exited: OutOfMemoryError")
-    assert found[0].mend.endswith(f"airflow-stack:target.worker.memory {account.config.aws.worker.memory * 2}")
+    assert found[0].mend.endswith(f"airflow-stack:target.worker.memory {account.config.target.worker.memory * 2}")
     assert found[1].seen == "scheduler: CannotPullContainerError: not found"
     assert found[1].mend == "airflow-stack logs -s prod scheduler"
 
@@ -182,7 +182,7 @@ def test_memory(account: Account, monkeypatch: pytest.MonkeyPatch, share: float,
     assert found.state is state
     assert f"{share:.0f}%" in found.seen
     if state is State.WARNING:
-        assert found.mend.endswith(f"target.scheduler.memory {account.config.aws.scheduler.memory * 2}")
+        assert found.mend.endswith(f"target.scheduler.memory {account.config.target.scheduler.memory * 2}")
 
 
 def test_alarms(account: Account) -> None:
@@ -257,7 +257,7 @@ def certificate(account: Account, monkeypatch: pytest.MonkeyPatch) -> Callable[.
     text = (account.program / "Pulumi.prod.yaml").read_text()
     served = "domain: airflow.example.com, hosted_zone_id: Z0123456789ABCDEFGHIJ"
     (account.program / "Pulumi.prod.yaml").write_text(text.replace("plain_http: true", served))
-    account.config, _ = read_stack_file(account.program, "prod")
+    account.config = models.aws_file(account.program)
     arn = client("acm").request_certificate(DomainName="airflow.example.com")["CertificateArn"]
 
     def say(days: int, status: str = "ISSUED") -> Finding:

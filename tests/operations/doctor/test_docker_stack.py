@@ -12,7 +12,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import LocalConfig, read_stack_file
 from airflow_stack.operations.doctor import docker_stack
 from airflow_stack.operations.doctor.finding import Finding, State
 from airflow_stack.operations.doctor.roles import judge
@@ -42,7 +42,7 @@ def container(service: str, used: int = 100, cache: int = 0, **attributes: Any) 
 
 def running(program: Path, engine: int = 4096, **config: Any) -> DockerStack:
     """A stack of an engine that has so many MiB."""
-    parsed = StackConfig.model_validate({"target": {"memory": engine}} | config)
+    parsed = LocalConfig.model_validate({"target": {"memory": engine}} | config)
     machine = Machine.of(parsed, program, "local")
     return DockerStack("local", program, parsed, plan(parsed, describe(parsed), machine))
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import models
 import pytest
 
 from airflow_stack.backends.machine import ORIGIN_FILE, memory_file
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import LocalConfig, read_stack_file
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, origin, ownership, preflight
 from airflow_stack.operations.doctor import engine
@@ -64,7 +65,8 @@ def test_no_docker_at_all(no_docker: None, tools: Tools, monkeypatch: pytest.Mon
 
 def test_nothing_else_is_said_of_an_engine_that_is_silent(no_docker: None, program: Path) -> None:  # noqa: ARG001
     """Rule: one fault is one line."""
-    config, given = read_stack_file(program, "local")
+    found, given = read_stack_file(program, "local")
+    config = models.local(found)
     assert list(engine.room(config, program, "local")) == []
     assert list(engine.free(config, given, program, "local")) == []
     assert list(engine.registry(target_of(config, program, "local"))) == []
@@ -118,7 +120,7 @@ def test_slow_storage_and_no_limits(tools: Tools, has: Callable[..., None]) -> N
 
 def test_room(program: Path, has: Callable[..., None]) -> None:
     """Rule: what `up` would refuse is told before: too little memory."""
-    config, _ = read_stack_file(program, "local")
+    config = models.local_file(program)
     has()
     assert one(engine.room(config, program, "local"), "Room for local").state is State.OK
     has(MemTotal=1024**3)
@@ -130,7 +132,7 @@ def test_room(program: Path, has: Callable[..., None]) -> None:
 
 def test_full_disk(program: Path, has: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Rule: a full disk is told with where."""
-    config, _ = read_stack_file(program, "local")
+    config = models.local_file(program)
     has(DockerRootDir=str(tmp_path))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10, 10, 1024**2))
     found = list(engine.room(config, program, "local"))
@@ -142,7 +144,7 @@ def test_stacks_that_may_take_more_than_the_engine_has_are_told(
     program: Path, has: Callable[..., None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Rule: limits are made for one stack on an engine; with two the key is named that shares it, and a value."""
-    config, _ = read_stack_file(program, "local")
+    config = models.local_file(program)
     made_up = Engine()
     has(MemTotal=6 * 1024**3)
     monkeypatch.setattr(ownership, "client", lambda: made_up)
@@ -156,7 +158,7 @@ def test_stacks_that_may_take_more_than_the_engine_has_are_told(
 
 def test_limits_made_for_another_engine_are_told(program: Path, has: Callable[..., None]) -> None:
     """Rule: what `up` has recorded no longer fits, and `up` makes it fit; a boot's wobble is no other engine."""
-    config, _ = read_stack_file(program, "local")
+    config = models.local_file(program)
     file = memory_file(program, "local")
     file.parent.mkdir(parents=True, exist_ok=True)
     has(MemTotal=16 * 1024**3)
@@ -175,7 +177,7 @@ def test_registry(
     has()
     tools(mmdebstrap="")
     monkeypatch.setattr(origin, "reaches_registry", lambda _: reached)
-    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
+    (found,) = engine.registry(target_of(LocalConfig(), program, "local"))
     assert found.state is state
     assert "apache/airflow" in found.seen
 
@@ -190,11 +192,11 @@ def test_registry_and_what_was_settled(
     record.parent.mkdir()
     record.write_text("registry\n")
     monkeypatch.setattr(origin, "reaches_registry", lambda _: False)
-    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
+    (found,) = engine.registry(target_of(LocalConfig(), program, "local"))
     assert found.mend == f"rm {ORIGIN_FILE}"
     record.write_text("debian\n")
     monkeypatch.setattr(origin, "reaches_registry", lambda _: True)
-    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
+    (found,) = engine.registry(target_of(LocalConfig(), program, "local"))
     assert found.state is State.OK
     assert str(ORIGIN_FILE) in found.seen
 
@@ -207,6 +209,6 @@ def test_neither_registry_nor_packages(
     tools()
     monkeypatch.setattr(engine, "can_apt_install", lambda: False)
     monkeypatch.setattr(origin, "reaches_registry", lambda _: False)
-    (found,) = engine.registry(target_of(StackConfig(), program, "local"))
+    (found,) = engine.registry(target_of(LocalConfig(), program, "local"))
     assert found.state is State.MISSING
     assert "mmdebstrap" in found.cost

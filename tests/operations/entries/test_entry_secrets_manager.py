@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import models
 import pytest
 from moto import mock_aws
 
 from airflow_stack.backends.aws.environment import Facts, environment
-from airflow_stack.config import StackConfig, read_stack_file
+from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.entries.formats import Format
 from airflow_stack.operations.entries.kinds import Kind
@@ -44,8 +45,8 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def config(program: Path) -> StackConfig:
-    return read_stack_file(program, "prod")[0]
+def config(program: Path) -> AwsConfig:
+    return models.aws_file(program)
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield boto3.client("secretsmanager", "eu-central-1")
 
 
-def place(config: StackConfig, kind: Kind = Kind.CONNECTIONS) -> SecretsManager:
+def place(config: AwsConfig, kind: Kind = Kind.CONNECTIONS) -> SecretsManager:
     return SecretsManager(config, "prod", kind)
 
 
@@ -66,7 +67,7 @@ def bring(where: SecretsManager, kind: Kind, content: Any, *, overwrite: bool = 
     return import_entries(where, kind, text, Format.JSON, "the file", overwrite=overwrite, dry_run=False)
 
 
-def test_a_connection_is_where_the_tasks_look_for_it(config: StackConfig, aws: Any) -> None:
+def test_a_connection_is_where_the_tasks_look_for_it(config: AwsConfig, aws: Any) -> None:
     """Rule: names start with the very prefixes that Airflow's environment has, which the task roles may read."""
     facts = Facts(region="eu-central-1", bucket="b", queue_url=None, url="http://x")
     prefixes = json.loads(environment(config, facts)["AIRFLOW__SECRETS__BACKEND_KWARGS"])
@@ -77,7 +78,7 @@ def test_a_connection_is_where_the_tasks_look_for_it(config: StackConfig, aws: A
     assert aws.get_secret_value(SecretId="team/variables/secret_key")["SecretString"] == "value"
 
 
-def test_a_connection_is_json_that_the_backend_reads(config: StackConfig, aws: Any) -> None:
+def test_a_connection_is_json_that_the_backend_reads(config: AwsConfig, aws: Any) -> None:
     """Rule: the backend's words for the fields, port a number, nothing empty; tags as all resources of the stack."""
     bring(place(config), Kind.CONNECTIONS, {"my_db": FULL, "bare": connection()})
     stored = json.loads(aws.get_secret_value(SecretId="team/connections/my_db")["SecretString"])
@@ -89,7 +90,7 @@ def test_a_connection_is_json_that_the_backend_reads(config: StackConfig, aws: A
     assert tags == {"airflow-stack": "team", "airflow-stack:stack": "prod", "owner": "data"}
 
 
-def test_there_and_back_and_again(config: StackConfig, aws: Any) -> None:
+def test_there_and_back_and_again(config: AwsConfig, aws: Any) -> None:
     """Rule: an export gives what was imported; the second import writes no version; other stacks are not touched."""
     aws.create_secret(Name="team/connections-of-mine/x", SecretString="x://y")
     aws.create_secret(Name="other/connections/x", SecretString="x://y")
@@ -112,14 +113,14 @@ def test_there_and_back_and_again(config: StackConfig, aws: Any) -> None:
         ' "database": "main", "dbInstanceIdentifier": "x"}',
     ],
 )
-def test_secrets_made_by_hand_are_read_as_the_backend_reads_them(config: StackConfig, aws: Any, secret: str) -> None:
+def test_secrets_made_by_hand_are_read_as_the_backend_reads_them(config: AwsConfig, aws: Any, secret: str) -> None:
     """Rule: a URI, and JSON with the backend's other words, are the same connection."""
     aws.create_secret(Name="team/connections/my_db", SecretString=secret)
     same = connection(login="report", password="p@ss", host="db.example.com", port=5432, schema="main")
     assert bring(place(config), Kind.CONNECTIONS, {"my_db": same}).unchanged == ["my_db"]
 
 
-def test_a_secret_that_is_no_connection(config: StackConfig, aws: Any) -> None:
+def test_a_secret_that_is_no_connection(config: AwsConfig, aws: Any) -> None:
     """Rule: an export names it without its value; an import may replace it, when told to."""
     aws.create_secret(Name="team/connections/text", SecretString="s3cr3t-value")
     aws.create_secret(Name="team/connections/bytes", SecretBinary=b"s3cr3t-value")
@@ -134,7 +135,7 @@ def test_a_secret_that_is_no_connection(config: StackConfig, aws: Any) -> None:
     assert place(config).read().entries == wanted
 
 
-def test_a_name_that_is_being_deleted(config: StackConfig, aws: Any) -> None:
+def test_a_name_that_is_being_deleted(config: AwsConfig, aws: Any) -> None:
     """Rule: it is gone for an export; an import says how to restore it, and changes nothing."""
     aws.create_secret(Name="team/connections/old", SecretString="x://y")
     aws.delete_secret(SecretId="team/connections/old", RecoveryWindowInDays=7)
@@ -155,7 +156,7 @@ def test_a_name_that_is_being_deleted(config: StackConfig, aws: Any) -> None:
     ],
 )
 def test_what_secrets_manager_does_not_keep(
-    config: StackConfig, aws: Any, kind: str, name: str, value: Any, said: str
+    config: AwsConfig, aws: Any, kind: str, name: str, value: Any, said: str
 ) -> None:
     """Rule: what AWS would refuse, and what Airflow would never look for, is refused before anything is written."""
     entries: dict[str, Any] = {"connections": {"good": {"conn_type": "x"}}, "variables": {"secret_good": "x"}}
@@ -167,7 +168,7 @@ def test_what_secrets_manager_does_not_keep(
     assert aws.list_secrets()["SecretList"] == []
 
 
-def test_the_largest_value_is_kept(config: StackConfig, aws: Any) -> None:
+def test_the_largest_value_is_kept(config: AwsConfig, aws: Any) -> None:
     """Rule: 64 KiB are taken, as AWS takes them."""
     where = place(config, Kind.VARIABLES)
     assert bring(where, Kind.VARIABLES, {"secret_large": "x" * 65_536}).created == ["secret_large"]
@@ -175,7 +176,7 @@ def test_the_largest_value_is_kept(config: StackConfig, aws: Any) -> None:
 
 
 def test_an_import_that_stops_midway_says_what_is_left(
-    config: StackConfig, aws: Any, monkeypatch: pytest.MonkeyPatch
+    config: AwsConfig, aws: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Rule: AWS has no transaction. The error counts both, and the same command goes on where it stopped."""
     where = place(config)
@@ -193,15 +194,15 @@ def test_an_import_that_stops_midway_says_what_is_left(
     assert bring(place(config), Kind.CONNECTIONS, {"a": FULL, "b": FULL}).unchanged == ["a", "b"]
 
 
-def test_when_a_change_is_seen(config: StackConfig) -> None:
+def test_when_a_change_is_seen(config: AwsConfig) -> None:
     """Rule: the cache is of DAG parsing alone, and as old as config says."""
     assert "at most 60 s later" in place(config).seen
-    lookup = config.aws.secrets_lookup.model_copy(update={"cache_seconds": 0})
-    target = config.aws.model_copy(update={"secrets_lookup": lookup})
+    lookup = config.target.secrets_lookup.model_copy(update={"cache_seconds": 0})
+    target = config.target.model_copy(update={"secrets_lookup": lookup})
     assert "later" not in place(config.model_copy(update={"target": target})).seen
 
 
-def test_without_credentials(config: StackConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_credentials(config: AwsConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule: one sentence that says how to log in."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)

@@ -10,7 +10,7 @@ from backends.recorder import PROGRAM
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.graph.aws import aws_topology
 from airflow_stack.operations.graph.docker import docker_topology
 from airflow_stack.operations.graph.topology import Topology
@@ -41,9 +41,9 @@ AWS: dict[str, dict[str, Any]] = {
 }
 
 
-def docker_plan(raw: dict[str, Any]) -> tuple[StackConfig, Plan]:
+def docker_plan(raw: dict[str, Any]) -> tuple[LocalConfig, Plan]:
     """On a machine that is made up: the picture shows nothing of it."""
-    config = StackConfig.model_validate(raw)
+    config = LocalConfig.model_validate(raw)
     machine = Machine(PROGRAM, PROGRAM, PROGRAM / "nowhere", 1000, 999, "registry")
     return config, plan(config, describe(config), machine)
 

@@ -12,7 +12,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
-from airflow_stack.config import StackConfig
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.running import docker_containers, docker_exec, docker_logs, docker_scale, docker_status
 
 HEALTHY = {"Status": "running", "Health": {"Status": "healthy"}}
@@ -33,7 +33,7 @@ class Fake:
 
 @pytest.fixture
 def planned(tmp_path: Path) -> Plan:
-    config = StackConfig()
+    config = LocalConfig()
     return plan(config, describe(config), Machine.of(config, tmp_path, "local"))
 
 

@@ -16,7 +16,7 @@ from airflow_stack.backends.aws.plan.rules import Rules, rules
 from airflow_stack.backends.aws.plan.scaling import Scaling, scaling
 from airflow_stack.backends.aws.plan.secrets import SecretFile, secret_files
 from airflow_stack.backends.aws.plan.services import Family, Service, families, services
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 
 @dataclass(frozen=True)
@@ -46,16 +46,16 @@ class AwsPlan:
         return next(port for service in self.services if service.served and (port := service.role.port))
 
 
-def aws_plan(config: StackConfig, deployment: Deployment) -> AwsPlan:
+def aws_plan(config: AwsConfig, deployment: Deployment) -> AwsPlan:
     """Everything that the stack consists of on AWS."""
     made = families(config, deployment)
     running = services(config, deployment, made)
     allowed = rights(config, made)
     return AwsPlan(
-        name=config.aws.name,
-        region=config.aws.region,
-        architecture=config.aws.architecture,
-        exec=config.aws.exec,
+        name=config.target.name,
+        region=config.target.region,
+        architecture=config.target.architecture,
+        exec=config.target.exec,
         network=network(config, allowed),
         families=made,
         services=running,

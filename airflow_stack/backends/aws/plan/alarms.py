@@ -9,7 +9,7 @@ from typing import Literal
 from airflow_stack.backends.aws.metrics import COUNTER, HEARTBEAT, RATIO, agent_name, is_sent, namespace
 from airflow_stack.backends.aws.plan import refs
 from airflow_stack.backends.aws.plan.services import Service
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 
 GIB = 1024**3
@@ -109,9 +109,9 @@ class Watching:
         return sum(len(alarm.metrics) for alarm in self.alarms)
 
 
-def watching(config: StackConfig, services: Sequence[Service]) -> Watching:
+def watching(config: AwsConfig, services: Sequence[Service]) -> Watching:
     """What is watched of this stack."""
-    target, database = config.aws, config.database
+    target, database = config.target, config.database
     scheduler = next(service for service in services if service.role.spec.schedules)
     elastic = next(service for service in services if service.elastic)
     scheduled = scheduler.schedule is not None
@@ -143,7 +143,7 @@ _SILENT = Composite(
 )
 
 
-def _alarms(config: StackConfig, scheduler: Service, elastic: str) -> Iterator[Alarm]:
+def _alarms(config: AwsConfig, scheduler: Service, elastic: str) -> Iterator[Alarm]:
     yield from _scheduler(config, scheduler, elastic)
     yield _services(config)
     yield from _tasks(config, elastic)
@@ -152,22 +152,22 @@ def _alarms(config: StackConfig, scheduler: Service, elastic: str) -> Iterator[A
         yield from _database(config.database)
 
 
-def of_service(config: StackConfig, name: str, role: str, statistic: str, period: int) -> Metric:
+def of_service(config: AwsConfig, name: str, role: str, statistic: str, period: int) -> Metric:
     """One of the stack's own metrics, which the publisher beside the scheduler sends of a service."""
-    return Metric(namespace(config.aws.name), name, _dimensions(role), statistic, period)
+    return Metric(namespace(config.target.name), name, _dimensions(role), statistic, period)
 
 
 def _dimensions(role: str) -> Mapping[str, str]:
     return {"ClusterName": str(refs.CLUSTER_NAME), "ServiceName": str(refs.service_name(role))}
 
 
-def _scheduler(config: StackConfig, scheduler: Service, elastic: str) -> Iterator[Alarm]:
+def _scheduler(config: AwsConfig, scheduler: Service, elastic: str) -> Iterator[Alarm]:
     """The scheduler is dead: Airflow's own counter is the best sign of it, since its loop increments it.
 
     The publisher beside the scheduler goes on when that loop hangs, so its metric only says that the task is there and
     reaches the database. It stands in where Airflow's counter is not sent. Silence is the fault in both cases.
     """
-    target = config.aws
+    target = config.target
     scheduled = scheduler.schedule is not None
     if target.metrics.statsd and is_sent(HEARTBEAT, target.metrics.allow):
         sign = Metric(namespace(target.name), agent_name(HEARTBEAT), COUNTER, "Sum", 60)
@@ -199,10 +199,11 @@ def _scheduler(config: StackConfig, scheduler: Service, elastic: str) -> Iterato
         )
 
 
-def _services(config: StackConfig) -> Alarm:
+def _services(config: AwsConfig) -> Alarm:
+    group = f"/aws/events/{config.target.name}-services"
     return Alarm(
         "services",
-        f"Tasks of a service don't come up. The log group /aws/events/{config.aws.name}-services says which, and why.",
+        f"Tasks of a service don't come up. The log group {group} says which, and why.",
         Metric("AWS/Events", "TriggeredRules", {"RuleName": str(refs.EVENT_RULE)}, "Sum"),
         "GreaterThanThreshold",
         0,
@@ -211,7 +212,7 @@ def _services(config: StackConfig) -> Alarm:
     )
 
 
-def _tasks(config: StackConfig, elastic: str) -> Iterator[Alarm]:
+def _tasks(config: AwsConfig, elastic: str) -> Iterator[Alarm]:
     stuck = "Tasks have been waiting for a quarter of an hour, and {}. See the events of the worker's service."
     if isinstance(config.broker, SqsBroker):
         queue = {"QueueName": str(refs.QUEUE_NAME)}

@@ -9,7 +9,7 @@ from typing import Literal
 
 from airflow_stack.backends.aws.plan.endpoints import interface_endpoints
 from airflow_stack.backends.aws.plan.rights import Rights
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.network import ExistingNetwork
 
 # The VPC is cut into as many blocks as the most zones need, so that another zone moves no subnet that is there.
@@ -81,9 +81,9 @@ class NetworkPlan:
         return len(self.vpc.public)
 
 
-def network(config: StackConfig, rights: Iterable[Rights]) -> NetworkPlan:
+def network(config: AwsConfig, rights: Iterable[Rights]) -> NetworkPlan:
     """The network that this config asks for."""
-    asked, egress = config.aws.network, config.aws.egress
+    asked, egress = config.target.network, config.target.egress
     way_out: Literal["public_ip", "nat", "vpc_endpoints"] = "nat" if egress == "nat_per_zone" else egress
     endpoints = interface_endpoints(rights) if egress == "vpc_endpoints" else ()
     if isinstance(asked, ExistingNetwork):

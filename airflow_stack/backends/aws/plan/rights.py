@@ -26,7 +26,7 @@ from airflow_stack.backends.aws.plan.refs import (
     secret,
 )
 from airflow_stack.backends.aws.plan.services import Family
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 Statement = dict[str, Any]
 
@@ -62,7 +62,7 @@ class Rights:
         return {action for one in (*self.execution, *self.task) for action in one["Action"]}
 
 
-def rights(config: StackConfig, families: Sequence[Family]) -> tuple[Rights, ...]:
+def rights(config: AwsConfig, families: Sequence[Family]) -> tuple[Rights, ...]:
     """Of every role that runs in a task."""
     elastic = [family.name for family in families if family.role.spec.elastic]
     return tuple(
@@ -97,7 +97,7 @@ def trust(region: str) -> Statement:
     }
 
 
-def _execution(config: StackConfig, role: Role) -> Iterator[Statement]:
+def _execution(config: AwsConfig, role: Role) -> Iterator[Statement]:
     """Pull the image, write to the role's log group, read the role's secrets."""
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
     yield statement("LogIn", ["ecr:GetAuthorizationToken"], ["*"])
@@ -108,20 +108,20 @@ def _execution(config: StackConfig, role: Role) -> Iterator[Statement]:
         yield statement("Secrets", ["secretsmanager:GetSecretValue"], secrets)
 
 
-def _task(config: StackConfig, role: Role, elastic: Sequence[str]) -> Iterator[Statement]:
+def _task(config: AwsConfig, role: Role, elastic: Sequence[str]) -> Iterator[Statement]:
     """What the containers of a role may do. What users' tasks need beyond is theirs to add to the worker's role.
 
     ``elastic`` names the services whose number follows the work.
     """
-    region, spec = config.aws.region, role.spec
+    region, spec = config.target.region, role.spec
     yield from _task_logs(role)
-    names = f"arn:{PARTITION}:secretsmanager:{region}:{ACCOUNT}:secret:{config.aws.name}"
+    names = f"arn:{PARTITION}:secretsmanager:{region}:{ACCOUNT}:secret:{config.target.name}"
     lookups = [f"{names}/{kind}/*" for kind in LOOKUPS]
     yield statement("Lookups", ["secretsmanager:GetSecretValue"], lookups)
     if config.broker.kind == "sqs":
         yield from _queue(role)
-    if spec.schedules or config.aws.metrics.statsd:
-        only = {"StringEquals": {"cloudwatch:namespace": namespace(config.aws.name)}}
+    if spec.schedules or config.target.metrics.statsd:
+        only = {"StringEquals": {"cloudwatch:namespace": namespace(config.target.name)}}
         yield statement("Metrics", ["cloudwatch:PutMetricData"], ["*"], only)
     ecs = f"arn:{PARTITION}:ecs:{region}:{ACCOUNT}"
     if spec.schedules:
@@ -136,9 +136,9 @@ def _task(config: StackConfig, role: Role, elastic: Sequence[str]) -> Iterator[S
         yield statement("Backups", objects, [f"{BUCKET}/{BACKUPS}/*"])
         yield statement("BackupPassphrase", ["secretsmanager:GetSecretValue"], [f"{names}/{PASSPHRASES}/*"])
     # One-off tasks write to CloudWatch alone.
-    if config.aws.logs.firelens and not spec.one_shot:
+    if config.target.logs.firelens and not spec.one_shot:
         yield statement("ServiceLogs", ["firehose:PutRecordBatch"], [str(FIREHOSE)])
-    if config.aws.exec:
+    if config.target.exec:
         yield from _exec()
 
 
@@ -171,9 +171,9 @@ def _exec() -> Iterator[Statement]:
     yield statement("ExecLog", actions, [f"{EXEC_LOG_GROUP}:*"])
 
 
-def _mirror(config: StackConfig) -> list[str]:
+def _mirror(config: AwsConfig) -> list[str]:
     """Repositories of the side containers' images, where they are ECR's."""
-    if match := _ECR.fullmatch(config.aws.side_images):
+    if match := _ECR.fullmatch(config.target.side_images):
         path = f"{match['path']}/" if match["path"] else ""
         return [
             f"arn:{PARTITION}:ecr:{match['region']}:{match['account']}:repository/{path}{images}/*"

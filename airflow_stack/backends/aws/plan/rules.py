@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airflow_stack.backends.aws.plan.services import Family
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 
 ANYWHERE = "0.0.0.0/0"
 LOAD_BALANCER = "load-balancer"
@@ -60,7 +60,7 @@ class Rules:
         return tuple(group.key for group in self.groups)
 
 
-def rules(config: StackConfig, families: Sequence[Family]) -> Rules:
+def rules(config: AwsConfig, families: Sequence[Family]) -> Rules:
     """Who reaches whom in this stack."""
     groups = [Group(LOAD_BALANCER, "Load balancer: the only way in")]
     groups += [Group(family.role.name, f"Airflow {family.role.name} tasks") for family in families]
@@ -72,8 +72,8 @@ def rules(config: StackConfig, families: Sequence[Family]) -> Rules:
     return Rules(tuple(groups), (*found, *_ways_out(config, families)))
 
 
-def _entry(config: StackConfig, families: Sequence[Family]) -> Iterator[Rule]:
-    settings = config.aws.load_balancer
+def _entry(config: AwsConfig, families: Sequence[Family]) -> Iterator[Rule]:
+    settings = config.target.load_balancer
     ports = {443: "HTTPS", 80: "HTTP, which is redirected to HTTPS"} if settings.https else {80: "HTTP"}
     for cidr in settings.allowed_cidrs:
         for port, what in ports.items():
@@ -107,7 +107,7 @@ def _between(families: Sequence[Family], groups: set[str]) -> Iterator[Rule]:
             yield from _reaches(name, peer, port, what, unbound=family.role.runs_tasks)
 
 
-def _ways_out(config: StackConfig, families: Sequence[Family]) -> Iterator[Rule]:
+def _ways_out(config: AwsConfig, families: Sequence[Family]) -> Iterator[Rule]:
     """The host of an external database or broker is part of a secret, its port too: neither can be in a rule."""
     for family in families:
         name, spec = family.role.name, family.role.spec

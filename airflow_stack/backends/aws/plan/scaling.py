@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from airflow_stack.backends.aws.metrics import RATIO
 from airflow_stack.backends.aws.plan.alarms import Metric, of_service
 from airflow_stack.backends.aws.plan.services import Service
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import WorkersConfig
 
 TARGET_VALUE = 100.0
@@ -50,24 +50,24 @@ class Scaling:
     moments: tuple[Moment, ...] = ()
 
 
-def scaling(config: StackConfig, services: Sequence[Service]) -> tuple[Scaling, ...]:
+def scaling(config: AwsConfig, services: Sequence[Service]) -> tuple[Scaling, ...]:
     """Of the services whose number follows the work, and of those that have hours."""
     return tuple(_scaling(config, services))
 
 
-def _scaling(config: StackConfig, services: Sequence[Service]) -> Iterator[Scaling]:
+def _scaling(config: AwsConfig, services: Sequence[Service]) -> Iterator[Scaling]:
     for service in services:
         if service.counted:
             tracking = _tracking(config, service) if service.elastic else None
             yield Scaling(service.role.name, service.least, service.most, tracking, tuple(_moments(service)))
 
 
-def _tracking(config: StackConfig, service: Service) -> Tracking:
-    settings = config.aws.service(service.role.spec)
+def _tracking(config: AwsConfig, service: Service) -> Tracking:
+    settings = config.target.service(service.role.spec)
     assert isinstance(settings, WorkersConfig)  # noqa: S101 - what follows the work has the workers' section
     role = service.role.name
     return Tracking(
-        f"{config.aws.name}-{role}-{RATIO}",
+        f"{config.target.name}-{role}-{RATIO}",
         of_service(config, RATIO, role, "Average", 60),
         TARGET_VALUE,
         settings.scale_out_cooldown,

@@ -8,7 +8,7 @@ from typing import Literal
 
 from airflow_stack.airflow import Deployment, Role
 from airflow_stack.backends.aws.environment import roles
-from airflow_stack.config import StackConfig
+from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import Capacity, Schedule, WorkersConfig
 
 # Docker's names of the processors that Fargate has.
@@ -126,27 +126,27 @@ class Service:
         return "Spot" if providers == {"FARGATE_SPOT"} else "on demand"
 
 
-def families(config: StackConfig, deployment: Deployment) -> tuple[Family, ...]:
+def families(config: AwsConfig, deployment: Deployment) -> tuple[Family, ...]:
     """Of every role that runs in a task, single commands among them."""
     return tuple(_families(config, deployment))
 
 
-def services(config: StackConfig, deployment: Deployment, made: tuple[Family, ...]) -> tuple[Service, ...]:
+def services(config: AwsConfig, deployment: Deployment, made: tuple[Family, ...]) -> tuple[Service, ...]:
     """Of the long-running roles, in their order."""
     found = {family.role.name: family for family in made}
     return tuple(_service(config, found[role.name]) for role in deployment.roles)
 
 
-def _families(config: StackConfig, deployment: Deployment) -> Iterator[Family]:
+def _families(config: AwsConfig, deployment: Deployment) -> Iterator[Family]:
     for role in roles(deployment).values():
-        size = config.aws.size(role.spec)
+        size = config.target.size(role.spec)
         disk = size.ephemeral_storage if isinstance(size, WorkersConfig) else None
-        name = f"{config.aws.name}-{role.name}"
+        name = f"{config.target.name}-{role.name}"
         yield Family(role, name, f"target.{role.spec.section}", size.cpu, size.memory, disk)
 
 
-def _service(config: StackConfig, family: Family) -> Service:
-    settings = config.aws.service(family.role.spec)
+def _service(config: AwsConfig, family: Family) -> Service:
+    settings = config.target.service(family.role.spec)
     if isinstance(settings, WorkersConfig):
         return Service(family, settings.min, settings.max, settings.capacity, settings.schedule)
     return Service(family, settings.count, settings.count, settings.capacity, settings.schedule)
