@@ -94,7 +94,7 @@ def pulumi_updates(stack: str) -> list[float]:
         if result.returncode:
             raise BenchmarkError(f"{' '.join(command)} failed:\n{result.stdout[-3000:]}{result.stderr[-3000:]}")
 
-    options = ("--yes", "--skip-preview", "--stack", stack)
+    options: tuple[str, ...] = ("--yes", "--skip-preview", "--stack", stack)
     if (own := state / stack / f"Pulumi.{stack}.yaml").exists():
         options = (*options, "--config-file", str(own))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 from airflow.models.dag import DAG
 from airflow.operators.bash import BashOperator
@@ -21,7 +22,7 @@ def answer(number: int) -> int:
     return number * number
 
 
-def check(ti) -> None:
+def check(ti: Any) -> None:
     """Fail unless the first task's result came through XCom."""
     if ti.xcom_pull(task_ids="first") != 49:
         raise ValueError("the first task's result did not arrive")
