@@ -34,8 +34,8 @@ def environment(config: StackConfig) -> dict[str, str]:
     # By whichever way the user sets an option: Airflow would take a command of ours before a name in the backend.
     theirs = {(section, _base(key)) for section, key in user}
     release = config.airflow.release
-    defaults = {(section, key): value for (section, key), value in release.named(_defaults(config)).items()
-                if (section, _base(key)) not in theirs}  # fmt: skip
+    ours: Options = {**release.named(_defaults(config)), **release.defaults}
+    defaults = {(section, key): value for (section, key), value in ours.items() if (section, _base(key)) not in theirs}
     merged = {**defaults, **user, **release.named(_essential(config))}
     variables = {_name(section, key): _text(value) for (section, key), value in merged.items()} | _of_the_image(config)
     return dict(sorted(variables.items()))
@@ -58,7 +58,14 @@ def role_environment(config: StackConfig, spec: RoleSpec, files: Iterable[str]) 
     for (section, key), value in spec.defaults.items():
         if key not in config.airflow.options.get(section, {}):
             options[section, key] = config.at(value)
-    return {_name(section, key): _text(value) for (section, key), value in options.items()}
+    variables = {name: str(config.at(key)) for name, key in spec.variables.items()}
+    return {_name(section, key): _text(value) for (section, key), value in options.items()} | variables
+
+
+def execution_api(config: StackConfig, server: str) -> dict[str, str]:
+    """Where tasks reach the role that serves the UI, as ``host:port``; nothing where they need the database instead."""
+    option = config.airflow.release.execution_api
+    return {_name(*option): f"http://{server}/execution/"} if option else {}
 
 
 def _defaults(config: StackConfig) -> Options:

@@ -12,8 +12,7 @@ import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from airflow_stack.config import StackConfig
 
@@ -23,8 +22,6 @@ FERNET = "fernet_key"
 
 # How long generated passwords are, in characters; letters and digits alone, so that no URL or file needs escapes.
 PASSWORD_LENGTH = 32
-# Those of which a Fernet key is made: they hold 285 bits, and the key has 256.
-FERNET_LENGTH = 48
 
 
 @dataclass(frozen=True)
@@ -32,32 +29,26 @@ class GeneratedSecret:
     """A secret that is generated once where the user sets none."""
 
     key: str
-    kind: Literal["password", "fernet"] = "password"
-
-    @property
-    def length(self) -> int:
-        """Random letters and digits of which it is made."""
-        return FERNET_LENGTH if self.kind == "fernet" else PASSWORD_LENGTH
+    length: int = PASSWORD_LENGTH
+    """Random letters and digits of which it is made."""
 
     def value(self, random: str) -> str:
         """The secret, made of random letters and digits."""
-        return fernet_key(random) if self.kind == "fernet" else random
+        return fernet_key(random) if self.key == FERNET else random
 
 
 def generated(config: StackConfig) -> tuple[GeneratedSecret, ...]:
     """The secrets that this deployment needs and that can be generated."""
-    keys = [key for key in config.airflow.release.generated if key != FERNET]
-    if config.creates_admin:
-        keys.append("admin_password")
-    if config.database.kind == "container":
-        keys.append("postgres_password")
-    if config.database.kind in ("container", "rds"):
-        keys.append("airflow_database_password")
-    if config.celery and config.broker.kind in ("container", "elasticache"):
-        keys.append("redis_password")
-    if config.monitored:
-        keys.append("flower_password")
-    return (GeneratedSecret(FERNET, "fernet"), *(GeneratedSecret(key) for key in sorted(keys)))
+    lengths = dict(config.airflow.release.generated)
+    passwords = {
+        "admin_password": config.creates_admin,
+        "postgres_password": config.database.kind == "container",
+        "airflow_database_password": config.database.kind in ("container", "rds"),
+        "redis_password": config.celery and config.broker.kind in ("container", "elasticache"),
+        "flower_password": config.monitored,
+    }
+    lengths |= {key: PASSWORD_LENGTH for key, needed in passwords.items() if needed}
+    return tuple(GeneratedSecret(key, lengths[key]) for key in sorted(lengths, key=lambda key: (key != FERNET, key)))
 
 
 def fernet_key(random: str) -> str:
@@ -87,11 +78,18 @@ def recipes(config: StackConfig) -> dict[str, Recipe]:
     """
     keys = [secret.key for secret in generated(config) if secret.key != "flower_password"]
     made = {key: Recipe((key,), itemgetter(key)) for key in keys}
+    release = config.airflow.release
     made["sql_alchemy_conn"] = database = _database_url(config)
+    if "sql_alchemy_conn_async" in release.secret_options:
+        made["sql_alchemy_conn_async"] = Recipe(database.sources, lambda values: _async(database.content(values)))
     if config.celery:
-        made["celery_result_backend"] = Recipe(database.sources, lambda values: f"db+{database.content(values)}")
         if config.broker.kind != "sqs":
             made["broker_url"] = _broker_url(config)
+        made["celery_result_backend"] = (
+            Recipe(made["broker_url"].sources, lambda values: _results_url(made["broker_url"].content(values)))
+            if release.results == "broker"
+            else Recipe(database.sources, lambda values: f"db+{database.content(values)}")
+        )
     if config.monitored:
         made["flower_basic_auth"] = Recipe(
             ("flower_password",), lambda values: f"{config.admin.username}:{values['flower_password']}"
@@ -142,6 +140,21 @@ def _database_url(config: StackConfig) -> Recipe:
     if database.kind == "external":
         return Recipe(("database_url",), external)
     return Recipe(("airflow_database_password", DATABASE_SERVER), own)
+
+
+# The same server, and the driver by which Airflow's asynchronous code talks to it.
+ASYNC_DRIVERS = {"postgresql+psycopg2": "postgresql+psycopg_async", "mysql+pymysql": "mysql+aiomysql"}
+
+
+def _async(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{ASYNC_DRIVERS[scheme]}://{rest}"
+
+
+def _results_url(broker: str) -> str:
+    """The broker's Redis, in its second database: a queue's keys and results of tasks never share a name."""
+    url = urlsplit(broker)
+    return url._replace(path="/1").geturl()
 
 
 def fingerprint(names: tuple[str, ...], contents: Mapping[str, str]) -> str:

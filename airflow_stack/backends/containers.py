@@ -12,6 +12,7 @@ from pathlib import Path
 
 from airflow_stack.airflow import Deployment, Probe, Role
 from airflow_stack.airflow.deployment import HOME
+from airflow_stack.airflow.environment import execution_api
 from airflow_stack.airflow.secrets import BROKER_SERVER, DATABASE_SERVER, DIRECTORY
 from airflow_stack.backends.images import Image, images
 from airflow_stack.backends.machine import DOCKER_SOCKET, Machine
@@ -221,6 +222,8 @@ def _airflow(
 ) -> Container:
     # The image's own name: a DockerOperator that uses it runs the stack's own libraries, and pulls nothing.
     environment = deployment.environment | role.environment | {"AIRFLOW_STACK_IMAGE": image.tag}
+    ui = deployment.one(serves="ui")
+    environment |= execution_api(config, f"{name}{ui.name}:{ui.port}")
     networks: tuple[str, ...] = ("airflow",)
     if role.runs_tasks and config.docker_socket_proxy.enabled:
         networks = ("airflow", "docker")
@@ -327,13 +330,13 @@ def _proxy(config: LocalConfig, image: Image, name: str) -> Container:
         "FLOWER_UPSTREAM": f"{name}{monitor.name}:{monitor.port}",
         "PUBLIC_SCHEME": "http",
         "WEBSERVER_UPSTREAM": f"{name}{ui.name}:{ui.port}",
-    }
+    } | ({"CLOSED_PATHS": "|".join(ui.closed)} if ui.closed else {})
     return Container(
         service="proxy",
         name=f"{name}proxy",
         image=image,
         memory=config.proxy.memory,
-        environment=environment,
+        environment=dict(sorted(environment.items())),
         ports=(PublishedPort(config.proxy.port, 8000),),
         probe=Probe(("CMD", "probe"), timeout=5, start_period=10),
         depends_on=(ui.name,),

@@ -107,6 +107,11 @@ class StackConfig(Section):
         return self.at(f"target.{section}.schedule") is not None
 
     @property
+    def trusted_proxies(self) -> str:
+        """Addresses whose X-Forwarded headers the UI's server believes, as uvicorn writes them: ``*`` is all."""
+        return "127.0.0.1"
+
+    @property
     def task_slots(self) -> int:
         """Tasks that run at a time when all workers are there; with LocalExecutor, beside the scheduler."""
         if not self.celery:

@@ -6,7 +6,7 @@ from airflow_stack.releases import options
 from airflow_stack.releases.model import Release, RoleSpec, Share
 from airflow_stack.releases.options import Option
 
-GENERATED = ("fernet_key", "internal_api_secret_key", "webserver_secret_key")
+GENERATED = {"fernet_key": 48, "internal_api_secret_key": 32, "webserver_secret_key": 32}
 
 # What Airflow's configuration refers to: whoever reads one option needs the files of all.
 CONFIGURED: dict[str, Option] = {
@@ -47,6 +47,7 @@ WEBSERVER = RoleSpec(
     },
     serves="ui",
     port=8080,
+    health="/health",
     published="webserver.port",
 )
 
@@ -119,6 +120,8 @@ FLOWER = RoleSpec(
     broker="watches",
 )
 
+ROLES = (WEBSERVER, SCHEDULER, TRIGGERER, WORKER, FLOWER)
+
 BELONGS: dict[Option, str] = {
     ("core", "executor"): "set airflow.executor",
     ("core", "load_examples"): "set airflow.load_examples",
@@ -151,7 +154,7 @@ def release(version: str, *, python: str) -> Release:
         python=python,
         upstream_image=f"apache/airflow:slim-{version}-python{python}",
         init=INIT,
-        roles=(WEBSERVER, SCHEDULER, TRIGGERER, WORKER, FLOWER),
+        roles=ROLES,
         generated=GENERATED,
         secret_options=CONFIGURED | {"flower_basic_auth": ("celery", "flower_basic_auth")},
         belongs=BELONGS,

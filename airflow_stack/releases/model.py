@@ -15,6 +15,9 @@ from airflow_stack.releases.options import Option, Options
 
 Value = TypeVar("Value")
 
+Scalar = str | int | float | bool
+"""What an option may hold."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -54,11 +57,17 @@ class RoleSpec:
     """Options that it alone reads, with the config key of their value; ``airflow.options`` may not set them."""
     defaults: Mapping[Option, str] = field(default_factory=dict)
     """The same, but ``airflow.options`` may set them."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Variables that it alone reads and that are no options, with the config key of their value."""
 
     serves: Literal["ui", "monitor"] | None = None
     """What a browser finds at ``port``: Airflow's UI and API, or the monitor of Celery."""
     port: int | None = None
     """Port at which it serves."""
+    health: str = ""
+    """Path at ``port`` that answers 200 to anybody while it serves."""
+    closed: tuple[str, ...] = ()
+    """Paths at ``port`` that are for other roles alone: a proxy or a load balancer in front refuses them."""
     published: str = ""
     """Config key of the port of a machine that leads straight to it. Empty: none does."""
     path: str = ""
@@ -111,8 +120,8 @@ class Release:
     """Folders, migration, first user: runs before all others. It alone migrates."""
     roles: tuple[RoleSpec, ...]
     """Long-running roles, in the order in which a person would list them."""
-    generated: tuple[str, ...]
-    """Secrets that are generated for Airflow itself."""
+    generated: Mapping[str, int]
+    """Secrets that are generated for Airflow itself, and of how many random letters and digits each is made."""
     secret_options: Mapping[str, Option]
     """By secret file, the option whose value it holds: whoever reads the file has the option."""
     belongs: Mapping[Option, str]
@@ -120,6 +129,13 @@ class Release:
     set instead."""
     options: Options
     """Every option that there is."""
+    defaults: Mapping[Option, Scalar] = field(default_factory=dict)
+    """The stack's own defaults where this release needs another one than 2.10, or has an option that 2.10 has not."""
+    execution_api: Option | None = None
+    """The option that tells a task where to reach the role that serves the UI. None: a task needs the database."""
+    results: Literal["database", "broker"] = "database"
+    """Where Celery keeps the results of tasks: a worker that may not reach the metadata database leaves them with a
+    broker that can hold them."""
     renamed_sections: Mapping[str, str] = field(default_factory=dict)
     """By config section of another release's role, the one that takes its place here."""
     renamed: Mapping[Option, Option | None] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from airflow_stack.airflow import describe
 from airflow_stack.airflow.secrets import (
     BROKER_SERVER,
     DATABASE_SERVER,
-    FERNET_LENGTH,
+    FERNET,
     fernet_key,
     files,
     fingerprint,
@@ -22,6 +22,9 @@ from airflow_stack.airflow.secrets import (
     recipes,
 )
 from airflow_stack.config import LocalConfig
+from airflow_stack.releases import DEFAULT, RELEASES
+
+FERNET_LENGTH = RELEASES[DEFAULT].generated[FERNET]
 
 SERVERS = {DATABASE_SERVER: "af-postgres:5432", BROKER_SERVER: "af-redis:6379"}
 VALUES = {

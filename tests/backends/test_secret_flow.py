@@ -196,4 +196,4 @@ def test_without_pulumi_secrets_are_as_strong() -> None:
     for secret in generated(LocalConfig.model_validate(EVERYTHING)):
         values = {secret_files.generate(secret) for _ in range(5)}
         assert len(values) == 5
-        assert {len(value) for value in values} == ({44} if secret.kind == "fernet" else {32})
+        assert {len(value) for value in values} == ({44} if secret.key == "fernet_key" else {32})

@@ -27,7 +27,7 @@ NEWER = replace(
     renamed_sections={"webserver": "api_server"},
     belongs={("api", "host"): "nginx must reach it", ("core", "executor"): "set airflow.executor"},
     roles=(),
-    generated=(),
+    generated={},
 )
 ADDED = """\
       core:
@@ -264,7 +264,7 @@ config:
     assert "webserver" in found["target"]
     assert found["airflow"] == {"version": "2.10.2", "options": {"scheduler": {"dag_dir_list_interval": 20}}}
     assert "# there is no such option in Airflow 2.10.2: it came later, and 3.3.2 has it\n" in new
-    assert left == ["target.webserver: there is no such key; it belongs to kind aws"]
+    assert left == ["target.webserver: is for stacks on AWS, of target.kind: aws"]
 
 
 def test_what_can_not_be_changed_as_text_is_said(tmp_path: Path) -> None:

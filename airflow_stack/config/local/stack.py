@@ -94,6 +94,10 @@ class LocalConfig(StackConfig):
         return self.flower.enabled
 
     @property
+    def trusted_proxies(self) -> str:
+        return "*" if self.proxy.proxy_fix else super().trusted_proxies
+
+    @property
     def lookup_class(self) -> str | None:
         return self.secrets_backend.class_name if self.secrets_backend else None
 

@@ -44,11 +44,19 @@ def expect_ok(port: int, path: str) -> bytes:
 
 def probe_webserver() -> None:
     """It answers, and reaches the metadata database. Its word on the scheduler is the scheduler's matter."""
-    port = int(option("webserver", "web_server_port", "8080"))
-    prefix = urlsplit(option("webserver", "base_url", "")).path.rstrip("/")
-    body = expect_ok(port, f"{prefix}/health")
+    _probe_ui("webserver", int(option("webserver", "web_server_port", "8080")), "/health")
+
+
+def probe_api_server() -> None:
+    """The same: its status is 200 whatever the answer says."""
+    _probe_ui("api", int(option("api", "port", "8080")), "/api/v2/monitor/health")
+
+
+def _probe_ui(section: str, port: int, path: str) -> None:
+    prefix = urlsplit(option(section, "base_url", "")).path.rstrip("/")
+    body = expect_ok(port, f"{prefix}{path}")
     if json.loads(body)["metadatabase"]["status"] != "healthy":
-        raise UnhealthyError("the webserver does not reach the metadata database")
+        raise UnhealthyError("it does not reach the metadata database")
 
 
 def probe_scheduler() -> None:
@@ -62,16 +70,26 @@ def probe_flower() -> None:
     expect_ok(int(option("celery", "flower_port", "5555")), f"/{prefix}/healthcheck" if prefix else "/healthcheck")
 
 
-def probe_triggerer() -> None:
+def probe_dag_processor() -> None:
     """Its job has a recent heartbeat in the metadata database."""
+    expect_heartbeat("DagProcessorJob", float(option("dag_processor", "health_check_threshold", "30")))
+
+
+def expect_heartbeat(job: str, limit: float) -> None:
+    """A job of this kind runs on this host, and its last heartbeat is at most ``limit`` seconds old."""
     from airflow_stack_runtime.probes.heartbeat import seconds_since_heartbeat
 
-    limit = float(option("triggerer", "triggerer_health_check_threshold", "30"))
-    age = seconds_since_heartbeat("TriggererJob", TIMEOUT)
+    age = seconds_since_heartbeat(job, TIMEOUT)
     if age is None:
-        raise UnhealthyError("no triggerer of this host has registered")
+        raise UnhealthyError(f"no {job} of this host has registered")
     if age > limit:
-        raise UnhealthyError(f"the triggerer's last heartbeat is {age:.0f} s old, {limit:.0f} s are allowed")
+        raise UnhealthyError(f"the last heartbeat is {age:.0f} s old, {limit:.0f} s are allowed")
+
+
+def probe_triggerer() -> None:
+    """Its job has a recent heartbeat in the metadata database, and no trigger blocks the others."""
+    limit = float(option("triggerer", "triggerer_health_check_threshold", "30"))
+    expect_heartbeat("TriggererJob", limit)
     from airflow_stack_runtime.probes import alive
 
     # Of the loop that all triggers share: heartbeats come from another thread. None where the patch is left out.
@@ -107,7 +125,9 @@ def probe_worker() -> None:
 
 PROBES: dict[str, Callable[[], None]] = {
     "webserver": probe_webserver,
+    "api-server": probe_api_server,
     "scheduler": probe_scheduler,
+    "dag-processor": probe_dag_processor,
     "triggerer": probe_triggerer,
     "worker": probe_worker,
     "flower": probe_flower,
