@@ -11,6 +11,7 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.athena.responses import AthenaResponse
 from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.responses import ActionResult, EmptyResult
+from moto.elasticache.exceptions import ElastiCacheException
 from moto.elasticache.responses import ElastiCacheResponse
 from moto.route53.models import Route53Backend
 from moto.sqs.models import Queue, SQSBackend
@@ -69,20 +70,52 @@ def modify_cache_parameter_group(self: Any) -> ActionResult:
 
 
 def delete_cache_parameter_group(self: Any) -> EmptyResult:
-    _groups(self).pop(self._get_param("CacheParameterGroupName"))
+    name = self._get_param("CacheParameterGroupName")
+    _unused(self, "cache_parameter_group_name", name, "InvalidCacheParameterGroupState")
+    _groups(self).pop(name)
     return EmptyResult()
 
 
 def delete_cache_subnet_group(self: Any) -> EmptyResult:
     """ElastiCache's DeleteCacheSubnetGroup."""
-    self.elasticache_backend.cache_subnet_groups.pop(self._get_param("CacheSubnetGroupName"))
+    name = self._get_param("CacheSubnetGroupName")
+    _unused(self, "cache_subnet_group_name", name, "CacheSubnetGroupInUse")
+    self.elasticache_backend.cache_subnet_groups.pop(name)
     return EmptyResult()
+
+
+def _unused(response: Any, attribute: str, name: str, code: str) -> None:
+    """AWS deletes no group that a cache is in."""
+    for group in response.elasticache_backend.replication_groups.values():
+        if getattr(group, attribute) == name and group.status != "deleting":
+            raise ElastiCacheException(code, f"{name} is used by {group.replication_group_id}")
+
+
+# What ElastiCache changes in the next maintenance window, where it is not told to do so at once.
+# https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html
+DEFERRED = {
+    "CacheNodeType": "cache_node_type", "Engine": "engine", "EngineVersion": "engine_version",
+    "CacheParameterGroupName": "cache_parameter_group_name",
+}  # fmt: skip
+_modify_replication_group = ElastiCacheResponse.modify_replication_group
+
+
+def modify_replication_group(self: Any) -> ActionResult:
+    """moto knows no window, and forgets version and group."""
+    group = self.elasticache_backend.replication_groups.get(self._get_param("ReplicationGroupId"))
+    before = {attribute: getattr(group, attribute, None) for attribute in DEFERRED.values()}
+    result = _modify_replication_group(self)
+    at_once = self._get_bool_param("ApplyImmediately")
+    for name, attribute in DEFERRED.items():
+        asked = self._get_param(name)
+        setattr(group, attribute, asked if at_once and asked is not None else before[attribute])
+    return result
 
 
 CACHE_GROUPS = (
     create_cache_parameter_group, describe_cache_parameter_groups, modify_cache_parameter_group,
     delete_cache_parameter_group,
-    delete_cache_subnet_group,
+    delete_cache_subnet_group, modify_replication_group,
 )  # fmt: skip
 
 

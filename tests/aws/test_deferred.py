@@ -1,11 +1,15 @@
-"""What RDS puts off to its maintenance window, and what the provider makes anew: both are the stand-in's to know."""
+"""What RDS and ElastiCache put off to their maintenance window, and what is not deleted while it is in use."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from backends.aws.whole import CONFIGS, deploy
 
 from aws.behind_mocks import in_moto
 from aws.engine import CREDENTIALS
@@ -15,7 +19,9 @@ from aws.translate.kind import RefusedError
 REGION = "eu-central-1"
 INSTANCE = "aws:rds/instance:Instance"
 GROUP = "aws:rds/parameterGroup:ParameterGroup"
-SERVICE = "aws:ecs/service:Service"
+CACHE = "aws:elasticache/replicationGroup:ReplicationGroup"
+CACHE_GROUP = "aws:elasticache/parameterGroup:ParameterGroup"
+CACHE_SUBNETS = "aws:elasticache/subnetGroup:SubnetGroup"
 
 
 @pytest.fixture
@@ -62,21 +68,61 @@ def test_a_group_in_use_is_not_deleted(standin: StandIn) -> None:
     standin.delete(GROUP, old, {})
 
 
-def test_what_makes_a_service_anew() -> None:
-    """Rule: of hashicorp/terraform-provider-aws, internal/service/ecs/service.go: ForceNew, and no other property."""
-    olds = {"name": "a", "cluster": "c", "launchType": "FARGATE", "schedulingStrategy": "REPLICA", "iamRole": "r",
-            "enableEcsManagedTags": False, "propagateTags": "NONE", "platformVersion": "1.4.0",
-            "taskDefinition": "t:1", "availabilityZoneRebalancing": "DISABLED"}  # fmt: skip
-    changed = {key: True if value is False else "another" for key, value in olds.items()}
-    found = StandIn(REGION).difference(SERVICE, olds, changed)
-    assert found.replacing == ["cluster", "iamRole", "launchType", "name", "schedulingStrategy"]
-    assert found.changed == sorted(olds)
+def cache(group: str, **changes: Any) -> dict[str, Any]:
+    return {
+        "replicationGroupId": "test-broker", "description": "test", "engine": "redis", "engineVersion": "7.1",
+        "nodeType": "cache.t4g.micro", "numCacheClusters": 1, "parameterGroupName": group, "applyImmediately": True,
+    } | changes  # fmt: skip
 
 
-def test_another_capacity_needs_a_forced_deployment() -> None:
-    """Rule: capacityProviderStrategyCustomizeDiff: an error without forceNewDeployment, an update with it."""
-    olds, news = ({"capacityProviderStrategies": [{"capacityProvider": one}]} for one in ("FARGATE", "FARGATE_SPOT"))
-    with pytest.raises(RefusedError, match="force_new_deployment should be true"):
-        StandIn(REGION).difference(SERVICE, olds, news)
-    found = StandIn(REGION).difference(SERVICE, olds, news | {"forceNewDeployment": True})
-    assert found.replacing == []
+def cache_groups(standin: StandIn) -> list[str]:
+    return [standin.create(CACHE_GROUP, family, {"name": f"test-{family}", "family": family})[0]
+            for family in ("redis7", "valkey8")]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "change", [{"nodeType": "cache.m7g.large"}, {"engine": "valkey", "engineVersion": "8.0"}], ids=["size", "engine"]
+)
+def test_a_change_of_the_cache_waits_too(standin: StandIn, change: dict[str, Any]) -> None:
+    """Rule: the same of ElastiCache: without applyImmediately a larger node or another engine comes in the window."""
+    group, _ = cache_groups(standin)
+    identifier, state = standin.create(CACHE, "test", cache(group))
+    with pytest.raises(RefusedError, match=r"asked for .* AWS says "):
+        standin.update(CACHE, identifier, state, cache(group, applyImmediately=False, **change))
+    changed = standin.update(CACHE, identifier, state, cache(group, **change))
+    assert {key: changed[key] for key in change} == change
+
+
+def test_groups_of_a_cache_in_use_are_not_deleted(standin: StandIn) -> None:
+    """Rule: after a change of engine that waits, the old parameter group stays; a subnet group as long as the cache."""
+    old, new = cache_groups(standin)
+    vpc = standin.aws.call("ec2", "create_vpc", CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    subnet = standin.aws.call("ec2", "create_subnet", VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
+    subnets, _ = standin.create(CACHE_SUBNETS, "test", {"name": "test-subnets", "subnetIds": [subnet]})
+    identifier, state = standin.create(CACHE, "test", cache(old, subnetGroupName=subnets))
+    upgraded = {"engine": "valkey", "engineVersion": "8.0", "subnetGroupName": subnets}
+    with pytest.raises(RefusedError, match="AWS says"):
+        standin.update(CACHE, identifier, state, cache(new, applyImmediately=False, **upgraded))
+    with pytest.raises(RefusedError, match=r"InvalidCacheParameterGroupState.*: test-redis7 is used by test-broker"):
+        standin.delete(CACHE_GROUP, old, {})
+    standin.update(CACHE, identifier, state, cache(new, **upgraded))
+    standin.delete(CACHE_GROUP, old, {})
+    with pytest.raises(RefusedError, match=r"CacheSubnetGroupInUse.*: test-subnets is used by test-broker"):
+        standin.delete(CACHE_SUBNETS, subnets, {})
+
+
+@pytest.mark.parametrize("name", ["default", "everything"])
+def test_no_resource_waits_for_a_window(name: str) -> None:
+    """Rule: of the kinds that know a window, each is told to change at once: what config says holds when an up ends."""
+    made = deploy(CONFIGS[name]).resources
+    windowed = [one for one in made if "apply_immediately" in parameters(one.type)]
+    assert {one.type for one in windowed} == {INSTANCE, *([CACHE] if name == "everything" else [])}
+    assert all(one.inputs["applyImmediately"] is True for one in windowed)
+
+
+def parameters(type_: str) -> set[str]:
+    """Of a resource of pulumi-aws."""
+    if not (match := re.fullmatch(r"aws:([a-z0-9]+)/\w+:(\w+)", type_)):
+        return set()
+    resource = getattr(importlib.import_module(f"pulumi_aws.{match[1]}"), match[2])
+    return set(inspect.signature(resource._internal_init).parameters)

@@ -5,10 +5,10 @@ NOT_IN_MOTO says what of AWS is missing in moto, and what stands in for it.
 
 from __future__ import annotations
 
-from aws.translate import data, ecs, iam, load_balancer, network, notifications, observability, storage
+from aws.translate import cache, data, ecs, iam, load_balancer, network, notifications, observability, storage
 from aws.translate.kind import Kind
 
-AREAS = (network, load_balancer, iam, data, storage, ecs, observability, notifications)
+AREAS = (network, load_balancer, iam, data, cache, storage, ecs, observability, notifications)
 KINDS: dict[str, Kind] = {kind.type: kind() for area in AREAS for kind in area.KINDS}
 
 NOT_IN_MOTO = {
@@ -16,6 +16,7 @@ NOT_IN_MOTO = {
     "athena.UpdateWorkGroup": "added to moto by gaps.py: description and configuration",
     "athena.DeleteNamedQuery": "added to moto by gaps.py",
     "cloudwatch.PutCompositeAlarm": "added to moto by gaps.py; moto drops what suppresses the alarm's actions",
+    "elasticache.ModifyReplicationGroup": "gaps.py: what waits for the maintenance window, version and group",
     "elasticache.*CacheParameterGroup*": "added to moto by gaps.py: names and families, but no values",
     "route53.ChangeResourceRecordSets": "a deleted record can be created again by gaps.py; moto refuses it",
     "sqs.SetQueueAttributes": "RedriveAllowPolicy and a policy set before are kept by gaps.py; moto forgets both",

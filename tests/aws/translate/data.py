@@ -1,4 +1,4 @@
-"""Database, cache, queues, secrets."""
+"""Database, queues, secrets."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ class SubnetGroup(Rds):
 
 # What RDS changes in the next maintenance window, where it is not told to do so at once.
 # https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html
-DEFERRED = ("DBInstanceClass", "EngineVersion", "DBParameterGroupName", "AllocatedStorage", "MultiAZ", "StorageType")
+DEFERRED = (
+    "DBInstanceClass", "EngineVersion", "DBParameterGroupName", "AllocatedStorage", "MultiAZ", "StorageType",
+    "NewDBInstanceIdentifier",
+)  # fmt: skip
 
 
 class Instance(Rds):
@@ -95,7 +98,7 @@ class Instance(Rds):
         "allowMajorVersionUpgrade",
     )  # fmt: skip
     replaces = (
-        "identifier", "identifierPrefix", "engine", "username", "dbName", "availabilityZone", "storageEncrypted",
+        "identifierPrefix", "engine", "username", "dbName", "availabilityZone", "storageEncrypted",
         "kmsKeyId", "characterSetName", "timezone", "snapshotIdentifier",
     )  # fmt: skip
     unread = (
@@ -134,12 +137,15 @@ class Instance(Rds):
         keep = ("port", *self.aside, "tags", "tagsAll", "region")
         changed = {key: value for key, value in new.items() if key not in keep and old.get(key) != value}
         exports = changed.pop("enabledCloudwatchLogsExports", None)
+        renamed = changed.pop("identifier", None)
         parameters = self.fit(aws, self.updates, Inputs(changed), loose=True)
         if exports is not None:
             before = set(old.get("enabledCloudwatchLogsExports") or [])
             off = sorted(before - set(exports))
             change = {"EnableLogTypes": sorted(set(exports) - before)} | ({"DisableLogTypes": off} if off else {})
             parameters["CloudwatchLogsExportConfiguration"] = change
+        if renamed is not None:
+            parameters["NewDBInstanceIdentifier"] = renamed
         new.used.update(new)
         for name, word in (
             ("applyImmediately", "ApplyImmediately"),
@@ -156,100 +162,6 @@ class Instance(Rds):
         if not state.get("skipFinalSnapshot"):
             last["FinalDBSnapshotIdentifier"] = state["finalSnapshotIdentifier"]
         aws.call("rds", "delete_db_instance", DBInstanceIdentifier=state["identifier"], **last)
-
-
-class Cache(Kind):
-    service, tagged = "elasticache", True
-
-
-class CacheSubnetGroup(Cache):
-    type = "aws:elasticache/subnetGroup:SubnetGroup"
-    creates, identity = "create_cache_subnet_group", "CacheSubnetGroup.CacheSubnetGroupName"
-    reads, item, key = "describe_cache_subnet_groups", "CacheSubnetGroups[0]", "CacheSubnetGroupName"
-    deletes = "delete_cache_subnet_group"
-    rename = words({"name": "CacheSubnetGroupName", "description": "CacheSubnetGroupDescription"})
-    outputs = words({"arn": "ARN", "name": "CacheSubnetGroupName", "vpcId": "VpcId"})
-    replaces = ("name",)
-    named = ("name", 255)
-
-    def create(self, aws: Aws, inputs: Inputs) -> str:
-        inputs.setdefault("description", "Managed by Pulumi")
-        return super().create(aws, inputs)
-
-
-class CacheParameterGroup(Cache):
-    type = "aws:elasticache/parameterGroup:ParameterGroup"
-    creates = "create_cache_parameter_group"
-    reads, item, key = "describe_cache_parameter_groups", "CacheParameterGroups[0]", "CacheParameterGroupName"
-    deletes = "delete_cache_parameter_group"
-    identity = "CacheParameterGroup.CacheParameterGroupName"
-    rename = words({"name": "CacheParameterGroupName", "family": "CacheParameterGroupFamily"})
-    outputs = words({"arn": "ARN", "name": "CacheParameterGroupName"})
-    replaces = ("name", "family", "description")
-    named = ("name", 255)
-
-    def create(self, aws: Aws, inputs: Inputs) -> str:
-        inputs.setdefault("description", "Managed by Pulumi")
-        return super().create(aws, inputs)
-
-    def settle(self, aws: Aws, identifier: str, inputs: Inputs) -> None:
-        given = inputs.get("parameters") or []
-        values = [{"ParameterName": one["name"], "ParameterValue": str(one["value"])} for one in given]
-        if values:
-            target = {"CacheParameterGroupName": identifier, "ParameterNameValues": values}
-            aws.call("elasticache", "modify_cache_parameter_group", **target)
-
-    def update(self, aws: Aws, identifier: str, old: Properties, new: Inputs) -> None:
-        new.used.update(new)
-
-
-class ReplicationGroup(Cache):
-    type = "aws:elasticache/replicationGroup:ReplicationGroup"
-    creates, identity = "create_replication_group", "ReplicationGroup.ReplicationGroupId"
-    reads, key = "describe_replication_groups", "ReplicationGroupId"
-    item = "ReplicationGroups[?Status!='deleting'] | [0]"
-    updates = "modify_replication_group"
-    rename = words({
-        "description": "ReplicationGroupDescription", "nodeType": "CacheNodeType",
-        "subnetGroupName": "CacheSubnetGroupName",
-        "parameterGroupName": "CacheParameterGroupName", "maintenanceWindow": "PreferredMaintenanceWindow",
-        "preferredCacheClusterAzs": "PreferredCacheClusterAZs",
-    })  # fmt: skip
-    aside = ("applyImmediately", "finalSnapshotIdentifier")
-    replaces = (
-        "replicationGroupId", "subnetGroupName", "atRestEncryptionEnabled", "port", "kmsKeyId", "numNodeGroups",
-        "snapshotName", "dataTieringEnabled",
-    )  # fmt: skip
-    unread = ("authToken", "engineVersion", "multiAzEnabled", "automaticFailoverEnabled", "nodeType", "engine")
-    secret = ("authToken",)
-    named = ("replicationGroupId", 40)
-
-    def forces(self, old: Properties, new: Properties) -> tuple[str, ...]:
-        """Another engine is an update from Redis to Valkey alone."""
-        back = (old.get("engine"), new.get("engine")) == ("valkey", "redis")
-        return (*self.replaces, "engine") if back else self.replaces
-
-    def create(self, aws: Aws, inputs: Inputs) -> str:
-        for name in self.aside:
-            inputs.get(name)
-        return super().create(aws, inputs)
-
-    def computed(self, aws: Aws, identifier: str, raw: Any) -> Properties:
-        group = (raw.get("NodeGroups") or [{}])[0]
-        name = f"master.{identifier}.abcdef.{aws.region}.cache.amazonaws.com"
-        primary = group.get("PrimaryEndpoint", {}).get("Address") or name
-        return {
-            "arn": raw["ARN"],
-            "primaryEndpointAddress": primary,
-            "readerEndpointAddress": group.get("ReaderEndpoint", {}).get("Address") or f"replica.{name[7:]}",
-            "memberClusters": raw.get("MemberClusters", []),
-            "replicationGroupId": identifier,
-        }
-
-    def delete(self, aws: Aws, identifier: str, state: Properties) -> None:
-        last = state.get("finalSnapshotIdentifier")
-        more = {"FinalSnapshotIdentifier": last} if last else {}
-        aws.call("elasticache", "delete_replication_group", ReplicationGroupId=identifier, **more)
 
 
 class Queue(Kind):
@@ -391,6 +303,5 @@ class SecretVersion(Kind):
 
 
 KINDS = (
-    ParameterGroup, SubnetGroup, Instance, CacheSubnetGroup, CacheParameterGroup, ReplicationGroup, Queue, QueuePolicy,
-    RedrivePolicy, RedriveAllowPolicy, Secret, SecretVersion,
+    ParameterGroup, SubnetGroup, Instance, Queue, QueuePolicy, RedrivePolicy, RedriveAllowPolicy, Secret, SecretVersion,
 )  # fmt: skip

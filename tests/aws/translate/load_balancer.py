@@ -220,7 +220,7 @@ class CertificateValidation(Kind):
 class Record(Kind):
     type = "aws:route53/record:Record"
     service = "route53"
-    replaces = ("zoneId", "name", "type", "setIdentifier")
+    replaces = ("zoneId", "name")
     aside = ("allowOverwrite",)
 
     def _change(self, aws: Aws, action: str, inputs: Inputs) -> None:
@@ -244,6 +244,8 @@ class Record(Kind):
         return f"{inputs['zoneId']}_{inputs['name']}_{inputs['type']}"
 
     def update(self, aws: Aws, identifier: str, old: Properties, new: Inputs) -> None:
+        if old["type"] != new["type"]:
+            self._change(aws, "DELETE", Inputs(old))
         self._change(aws, "UPSERT", new)
 
     def raw(self, aws: Aws, identifier: str, state: Properties) -> Any:

@@ -175,9 +175,16 @@ class VpcEndpoint(Ec2):
     item = "VpcEndpoints[?State!='deleted'] | [0]"
     rename = words({"policy": "PolicyDocument"})
     outputs = words({"state": "State"})
-    replaces = ("vpcId", "serviceName", "vpcEndpointType", "autoAccept")
+    replaces = (
+        "vpcId", "serviceName", "vpcEndpointType", "serviceRegion", "resourceConfigurationArn", "serviceNetworkArn",
+    )  # fmt: skip
     unread = ("privateDnsEnabled", "policy")
     tag_type = "vpc-endpoint"
+
+    def forces(self, old: Properties, new: Properties) -> tuple[str, ...]:
+        """Names of its own are switched on and off for an interface alone."""
+        switched = new.get("vpcEndpointType") != "Interface"
+        return (*self.replaces, "privateDnsEnabled") if switched else self.replaces
 
     def update(self, aws: Aws, identifier: str, old: Properties, new: Inputs) -> None:
         changes: dict[str, Any] = {}
@@ -282,14 +289,27 @@ class DefaultSecurityGroup(Ec2):
         return {"arn": arn, "ownerId": raw["OwnerId"], "name": raw["GroupName"]}
 
 
+PEERS = {
+    "cidrIpv4": ("IpRanges", "CidrIp"),
+    "cidrIpv6": ("Ipv6Ranges", "CidrIpv6"),
+    "prefixListId": ("PrefixListIds", "PrefixListId"),
+    "referencedSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
+}
+"""Whom a rule is about: where EC2 takes it, and under which name."""
+
+
 class _Rule(Ec2):
-    """One rule. Its group can't change; all else can, without a new rule."""
+    """One rule. Neither its group can change nor the kind of its peer; all else can, without a new rule."""
 
     item = "SecurityGroupRules[0]"
     reads, key = "describe_security_group_rules", "SecurityGroupRuleIds"
     replaces = ("securityGroupId",)
     direction = ""
     tag_type = "security-group-rule"
+
+    def forces(self, old: Properties, new: Properties) -> tuple[str, ...]:
+        """An address in place of a group, or the other way round, is another rule."""
+        return (*self.replaces, *PEERS) if {*PEERS} & old.keys() != {*PEERS} & new.keys() else self.replaces
 
     def _permission(self, inputs: Inputs) -> dict[str, Any]:
         described = {"Description": inputs["description"]} if "description" in inputs else {}
@@ -301,16 +321,10 @@ class _Rule(Ec2):
             raise RefusedError(
                 f"{self.type}: protocol -1 has no ports; EC2 gives back -1 and the provider sees a change"
             )
-        peers = {
-            "cidrIpv4": ("IpRanges", "CidrIp"),
-            "cidrIpv6": ("Ipv6Ranges", "CidrIpv6"),
-            "prefixListId": ("PrefixListIds", "PrefixListId"),
-            "referencedSecurityGroupId": ("UserIdGroupPairs", "GroupId"),
-        }
-        given = [peer for peer in peers if inputs.get(peer) is not None]
+        given = [peer for peer in PEERS if inputs.get(peer) is not None]
         if len(given) != 1:
-            raise RefusedError(f"{self.type}: exactly one of {', '.join(peers)} must be given, not {len(given)}")
-        ranges, field = peers[given[0]]
+            raise RefusedError(f"{self.type}: exactly one of {', '.join(PEERS)} must be given, not {len(given)}")
+        ranges, field = PEERS[given[0]]
         permission[ranges] = [{field: inputs[given[0]]} | described]
         return permission
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, get_origin
 
 import pytest
+from aws.standin import StandIn
+from aws.translate import KINDS
 
 from airflow_stack.config import AwsConfig, LocalConfig
 from airflow_stack.config.errors import ConfigError
-from backends.aws.recorded import SMALLEST
+from backends.aws.anew import ANEW, EVER_NEW
+from backends.aws.recorded import REGION, SMALLEST
 from backends.aws.whole import EXISTING, SWITCHED_ON, deploy, inputs, parsed
 from backends.fields import Leaf, leaves, other_values, with_value
 
@@ -180,7 +183,10 @@ def case(name: str) -> tuple[Leaf, dict[str, Any], list[Any]]:
     return leaf, around, other_values(leaf, present, SAMPLES)
 
 
-@pytest.mark.parametrize("name", sorted(LEAVES.keys() - ELSEWHERE.keys()))
+FIELDS = sorted(LEAVES.keys() - ELSEWHERE.keys())
+
+
+@pytest.mark.parametrize("name", FIELDS)
 def test_a_field_reaches_a_resource(name: str) -> None:
     """Each other value of this field changes an input of a resource."""
     leaf, around, values = case(name)
@@ -193,6 +199,31 @@ def test_a_field_reaches_a_resource(name: str) -> None:
     # The twenty periods of CloudWatch's logs differ in nothing but their number.
     for raw in configs[:3]:
         assert rendered(raw) != before, f"{name} has no effect: {raw} is deployed as {around}"
+
+
+def made_anew(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
+    """Types of the resources that the provider replaces, and what goes first where the new one needs its name.
+
+    Left out is what is a new one at each change, by design: task definitions and the versions of secrets.
+    """
+    found = set()
+    for resource in before.keys() & after.keys():
+        type_ = resource.partition(" ")[0]
+        if type_ in KINDS and type_ not in EVER_NEW:
+            change = StandIn(REGION).difference(type_, before[resource][0], after[resource][0])
+            if change.replacing:
+                found.add(type_.split(":")[1] + (" goes first" if change.delete_first else ""))
+    return found
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_what_a_change_makes_anew_is_known(name: str) -> None:
+    """Rule: a change of a field replaces what the table says, and nothing else; what it costs is said there."""
+    leaf, around, values = case(name)
+    configs = [raw for raw in (raw_with(leaf, around, value) for value in values) if is_valid(raw)]
+    before = rendered(around)
+    found = {one for raw in configs[:3] for one in made_anew(before, rendered(raw))}
+    assert found == set(ANEW.get(name, ()))
 
 
 @pytest.mark.parametrize("key", sorted({".".join(leaf.path) for leaf in leaves(LocalConfig)} - KEYS))
