@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from airflow_stack.airflow import describe
+from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
 from airflow_stack.config import AwsConfig, parse
 from airflow_stack.config.aws import RdsDatabase
 from airflow_stack.config.aws.connections import connections, pool
@@ -105,6 +107,11 @@ def holds() -> str:
     return "\n".join(lines)
 
 
+def planned(config: AwsConfig) -> AwsPlan:
+    """What the bill is made of."""
+    return aws_plan(config, describe(config))
+
+
 def costs() -> str:
     """What each costs a month."""
     lines = [
@@ -113,7 +120,8 @@ def costs() -> str:
         "|---|---|---|---|---|",
     ]
     for scale in SCALES:
-        idle, busy = estimate(scale.config), estimate(scale.config, scale.load)
+        plan = planned(scale.config)
+        idle, busy = estimate(plan), estimate(plan, scale.load)
         assert not busy.warnings, busy.warnings
         workers = sum(item.usd for item in busy.items if item.what.startswith("worker"))
         lines.append(
@@ -134,7 +142,8 @@ def totals() -> str:
         raw, secret_keys = raw_from_yaml((PROGRAM / file).read_text(encoding="utf-8"), file)
         config, _ = parse(raw, secret_keys, "prod")
         assert isinstance(config, AwsConfig), file
-        lines.append(f"| {name} | {estimate(config).usd:.2f} | {estimate(config, Load(1000, 5)).usd:.2f} |")
+        plan = planned(config)
+        lines.append(f"| {name} | {estimate(plan).usd:.2f} | {estimate(plan, Load(1000, 5)).usd:.2f} |")
     return "\n".join(lines)
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pulumi
 import pulumi_random as random
 
-from airflow_stack.airflow.secrets import GeneratedSecret, Recipe, generated
-from airflow_stack.config import StackConfig
+from airflow_stack.airflow.secrets import GeneratedSecret, Recipe
 
 
 def secret_values(
-    name: str, config: StackConfig, known: Mapping[str, str], parent: pulumi.Resource
+    name: str, generated: Iterable[GeneratedSecret], known: Mapping[str, str], parent: pulumi.Resource
 ) -> dict[str, pulumi.Output[str]]:
     """All secrets by config key, each a Pulumi secret; ``known`` are those that need no generation, in clear.
 
     None waits for another: in a preview, a value that is to be generated leaves the others known.
     """
     values = {key: pulumi.Output.secret(value) for key, value in known.items()}
-    for secret in generated(config):
+    for secret in generated:
         # Always made, though another value may win: the resources are the same on every machine.
         value = _generate(name, secret, parent)
         if not known.get(secret.key):

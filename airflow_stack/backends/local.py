@@ -8,7 +8,7 @@ from functools import partial
 import pulumi
 import pulumi_docker as docker
 
-from airflow_stack.airflow.secrets import DIRECTORY, fingerprint, recipes
+from airflow_stack.airflow.secrets import DIRECTORY, fingerprint, generated, recipes
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import Container, Plan, servers
 from airflow_stack.backends.generated import file_content, secret_values
@@ -43,7 +43,7 @@ class StackSecrets(pulumi.ComponentResource):
                 secret_files.write(machine.secrets, {}, {file: content})
             return content
 
-        values = secret_values(name, config, secret_files.kept(machine.secrets) | given.given(), self)
+        values = secret_values(name, generated(config), secret_files.kept(machine.secrets) | given.given(), self)
         self.values = {key: value.apply(partial(keep, key)) for key, value in values.items()}
         self.contents = {
             file: file_content(recipe, self.values, servers(config)).apply(partial(write, file))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.plan import aws_plan
+from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.environment import TASK_LOGS
 from airflow_stack.backends.aws.plan.network import OwnVpc
+from airflow_stack.backends.aws.plan.servers import Cache, Queues
 from airflow_stack.backends.aws.plan.services import Mix, Service
-from airflow_stack.config import AwsConfig
-from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.cost import assumptions as assume
 from airflow_stack.cost.hours import HOURS_PER_MONTH, share
@@ -66,19 +65,17 @@ class Estimate:
         return sum(item.usd for item in self.items)
 
 
-def estimate(config: AwsConfig, load: Load = IDLE) -> Estimate:
+def estimate(plan: AwsPlan, load: Load = IDLE) -> Estimate:
     """The bill of a month. Raises PriceError for a region or a size that the table lacks."""
-    month = _Month(config, load)
+    month = _Month(plan, load)
     return Estimate(tuple(item for item in month.items() if item.quantity > 0), tuple(month.warnings))
 
 
 class _Month:
-    def __init__(self, config: AwsConfig, load: Load) -> None:
-        self._config = config
-        self._target = config.target
+    def __init__(self, plan: AwsPlan, load: Load) -> None:
+        self._plan = plan
         self._load = load
-        self._plan = aws_plan(config, describe(config))
-        self._prices = Prices(config.target.region)
+        self._prices = Prices(plan.region)
         self.warnings: list[str] = []
         # Of all tasks of a service together, by role.
         self._hours = {service.role.name: self._hours_of(service) for service in self._plan.services}
@@ -102,7 +99,7 @@ class _Month:
             return service.least * open_hours
         # The least that always run, or what the tasks need, up to the most that may.
         slot_hours = self._load.tasks * self._load.minutes_per_task / 60
-        needed = slot_hours / (self._config.worker.concurrency * assume.SLOTS_BUSY)
+        needed = slot_hours / (self._plan.slots * assume.SLOTS_BUSY)
         if needed > service.most * open_hours:
             self.warnings.append(
                 f"the load needs {needed / open_hours if open_hours else needed:.1f} workers on average,"
@@ -111,7 +108,7 @@ class _Month:
         return min(max(service.least * open_hours, needed), service.most * open_hours)
 
     def _fargate(self) -> Iterator[Item]:
-        processor = self._target.architecture
+        processor = self._plan.architecture
         for service in self._plan.services:
             family, role, hours = service.family, service.role.name, self._hours[service.role.name]
             spot = spot_share(service.capacity, max(1, service.least, round(hours / HOURS_PER_MONTH)))
@@ -157,58 +154,59 @@ class _Month:
         yield self._item("Network", "data between zones", gb * assume.OTHER_ZONE, "GB", "transfer.zones")
 
     def _data(self) -> Iterator[Item]:
-        database, broker = self._config.database, self._config.broker
-        if isinstance(database, RdsDatabase):
+        broker = self._plan.broker
+        if self._plan.database is not None:
+            database = self._plan.database.asked
             copies = 2 if database.multi_az else 1
             what = f"{database.instance_class}{', in two zones' if database.multi_az else ''}"
             yield self._item("RDS", what, copies * HOURS_PER_MONTH, "h", f"rds.{database.instance_class}")
             yield self._item("RDS", "gp3 storage", copies * database.storage, "GB", "rds.gp3")
-        if isinstance(broker, SqsBroker):
+        if isinstance(broker, Queues):
             takers = [one.role.name for one in self._plan.services if one.role.spec.broker == "takes"]
             polls = sum(self._hours[role] for role in takers) * 3600 / assume.POLL_SECONDS
             requests = polls + self._load.tasks * assume.REQUESTS_PER_TASK
             yield self._item("SQS", "requests", requests, "request", "sqs.request")
-        elif isinstance(broker, ElastiCacheBroker):
-            key, usd = self._prices.cache(broker.engine, broker.node_type)
-            hours = (1 + broker.replicas) * HOURS_PER_MONTH
-            what = f"{broker.engine} on {broker.node_type}"
+        elif isinstance(broker, Cache):
+            key, usd = self._prices.cache(broker.asked.engine, broker.asked.node_type)
+            hours = broker.nodes * HOURS_PER_MONTH
+            what = f"{broker.asked.engine} on {broker.asked.node_type}"
             yield Item("ElastiCache", what, hours, "node-h", usd, self._prices.is_derived(key))
 
     def _secrets(self) -> Iterator[Item]:
-        yield self._item("Secrets Manager", "secrets", len(self._plan.secrets), "secret", "secrets.secret")
+        yield self._item("Secrets Manager", "secrets", len(self._plan.secrets.files), "secret", "secrets.secret")
         calls = self._load.tasks * assume.LOOKUPS_PER_TASK
         yield self._item("Secrets Manager", "calls", calls, "call", "secrets.call")
 
     def _watching(self) -> Iterator[Item]:
-        metrics, watching = self._target.metrics, self._plan.watching
+        watching = self._plan.watching
         yield self._item("CloudWatch", "alarms, by metric", watching.alarm_metrics, "alarm", "cloudwatch.alarm")
         yield self._item("CloudWatch", "alarms of the autoscaler", assume.TRACKING_ALARMS, "alarm", "cloudwatch.alarm")
         if watching.composites:
             yield self._item("CloudWatch", "composite alarm", len(watching.composites), "alarm", "cloudwatch.composite")
         yield self._item("CloudWatch", "dashboard", 1, "dashboard", "cloudwatch.dashboard")
-        sent = assume.metrics(metrics.allow) if metrics.statsd else 0
+        sent = assume.metrics(watching.airflow_metrics)
         yield self._item("CloudWatch", "metrics of the stack", assume.PUBLISHED + sent, "metric", "cloudwatch.metric")
-        if metrics.container_insights:
+        if self._plan.cluster.insights:
             yield self._item("CloudWatch", "Container Insights", assume.INSIGHTS, "metric", "cloudwatch.metric")
         scheduling = sum(self._hours[one.role.name] for one in self._plan.services if one.role.spec.schedules)
-        agents = scheduling * 60 if metrics.statsd else 0
+        agents = scheduling * 60 if watching.airflow_metrics else 0
         published = scheduling * 3600 / assume.PUBLISH_SECONDS
         yield self._item(
             "CloudWatch", "requests that send metrics", agents + published, "request", "cloudwatch.request"
         )
         gb = sum(self._hours.values()) * assume.LOG_GB_PER_HOUR + self._load.tasks * assume.LOG_GB_PER_TASK
-        if self._target.logs.firelens:
+        if self._plan.logs.firelens:
             yield self._item("Firehose", "service logs", gb, "GB", "firehose.gb")
             yield self._item("Athena", "queries", assume.ATHENA_TB, "TB", "athena.tb")
         else:
-            kept = gb * assume.LOGS_COMPRESSED * self._target.logs.retention_days / 30.4
+            kept = gb * assume.LOGS_COMPRESSED * self._plan.logs.days / 30.4
             yield self._item("CloudWatch", "service logs, taken in", gb, "GB", "cloudwatch.logs.gb")
             yield self._item("CloudWatch", "service logs, kept", kept, "GB", "cloudwatch.logs.kept")
-        if metrics.alarm_email is not None:
+        if watching.email is not None:
             yield self._item("KMS", "key of the alarms' topic", 1, "key", "kms.key")
 
     def _stored(self) -> Iterator[Item]:
-        logs = self._load.tasks * assume.TASK_LOG_GB * self._target.logs.task_log_days / 30.4
+        logs = self._load.tasks * assume.TASK_LOG_GB * self._plan.bucket.days[TASK_LOGS] / 30.4
         yield self._item("S3", "task logs", logs, "GB", "s3.gb")
         yield self._item("S3", "writes", self._load.tasks, "request", "s3.put")
         yield self._item("S3", "reads", self._load.tasks * assume.READS_PER_TASK, "request", "s3.get")

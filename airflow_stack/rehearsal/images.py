@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from airflow_stack.backends.aws import side_containers
+from airflow_stack.backends.aws.plan import side_containers
 from airflow_stack.backends.images import Image, image, project_image, rehearsal_image
 from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError

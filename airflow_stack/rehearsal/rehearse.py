@@ -38,13 +38,15 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
     config = target_of_file(program, stack).on_aws()
     ensure_engine(say)
     config, images, stand_ins = prepare(config, program, say)
-    name = name_of(program, config.target.name, stack)
+    deployment = describe(config)
+    plan = aws_plan(config, deployment)
+    name = name_of(program, plan.name, stack)
     say("putting up moto as AWS, and PostgreSQL as RDS")
-    stage = Stage(client(), name, images, config)
+    stage = Stage(client(), name, images, plan.region)
     agent: EcsAgent | None = None
     try:
         mocks = RehearsalMocks(stage.cloud, Places(stage.database, f"{name}-redis", images["project"].tag))
-        given = Secrets.model_validate({"oidc_client_secret": "rehearsal"} if config.target.load_balancer.oidc else {})
+        given = Secrets.model_validate({"oidc_client_secret": "rehearsal"} if plan.entry.asked.oidc else {})
         exports = run(mocks, stack, lambda: target_of(config, program, stack).deploy(given))
         say(f"the program has registered {sum(mocks.registered.values())} resources")
         running: list[Task] = []
@@ -57,8 +59,6 @@ def rehearse(directory: Path, stack: str, say: Say, *, queue_alone: bool = False
             },
             {"AIRFLOW_STACK_PUBLISH_SECONDS": PUBLISH_SECONDS, "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "5"},
         )  # fmt: skip
-        deployment = describe(config)
-        plan = aws_plan(config, deployment)
         scene = Scene(config, deployment, plan, exports, stage, runner, agent, running, images, say)
         proved = scene.play_queue() if queue_alone else scene.play()
     finally:

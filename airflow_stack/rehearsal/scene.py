@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_stack.airflow import Deployment
-from airflow_stack.backends.aws.environment import ONE_OFF
 from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.environment import ONE_OFF
+from airflow_stack.backends.aws.plan.servers import Cache
 from airflow_stack.backends.images import Image
 from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
@@ -101,7 +102,7 @@ class Scene:
 
         url = urlsplit(self._secret("sql_alchemy_conn"))
         self.stage.postgres(self.images["postgres"].tag, str(url.username), str(url.password), url.path.lstrip("/"))
-        if self.config.broker.kind == "elasticache":
+        if isinstance(self.plan.broker, Cache):
             password = str(urlsplit(self._secret("broker_url")).password)
             self.runner.certificate = self.stage.redis(self.images["redis"].tag, password)
 
@@ -163,7 +164,7 @@ class Scene:
 
     def _service_logs(self) -> None:
         """The way of FireLens, where config asks for it. What the containers have written is known from Docker."""
-        if not self.config.target.logs.firelens:
+        if not self.plan.logs.firelens:
             return
         # Those of workers that are gone: nobody could send them later.
         tasks = [self.scheduler, *self.gone]
@@ -193,7 +194,7 @@ class Scene:
 
     def _connection(self) -> None:
         self.stage.cloud.client("secretsmanager").create_secret(
-            Name=f"{self.config.target.name}/connections/rehearsal", SecretString="http://secrets.example.com"
+            Name=f"{self.plan.name}/connections/rehearsal", SecretString="http://secrets.example.com"
         )
         self.workers.append(worker := self.runner.start(self.worker))
         self._trigger("rehearsal_connection")
@@ -247,7 +248,7 @@ class Scene:
         self._proved(f"CloudWatch has the metrics {', '.join(sorted(wanted))}")
 
     def _queue(self) -> None:
-        if self.config.broker.kind == "elasticache":
+        if isinstance(self.plan.broker, Cache):
             self._redis_queue()
             return
         sqs = self.stage.cloud.client("sqs")
@@ -279,14 +280,14 @@ class Scene:
             self._wait(f"{task.role} is healthy", lambda task=task: task.healthy, HEALTHY, task)  # type: ignore[misc]
 
     def _sql(self, query: str) -> list[list[str]]:
-        return self.stage.sql(query, getattr(self.config.database, "name", "airflow"))
+        return self.stage.sql(query, self.plan.database.asked.name if self.plan.database else "airflow")
 
     def _secret(self, name: str) -> str:
         arn = self.exports["secrets"][name]
         return str(self.stage.cloud.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
 
     def _broker(self) -> str:
-        return {"sqs": "SQS", "elasticache": "Redis over TLS"}[self.config.broker.kind]
+        return "Redis over TLS" if isinstance(self.plan.broker, Cache) else "SQS"
 
     def _trigger(self, dag: str) -> None:
         self._wait(f"{dag} is parsed", lambda: self._sql(f"select 1 from dag where dag_id = '{dag}'") == [["1"]], 120)  # noqa: S608 - our own

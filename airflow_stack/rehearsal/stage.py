@@ -12,7 +12,6 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 
 from airflow_stack.backends.images import Image
-from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.rehearsal.cloud import Cloud
 from airflow_stack.rehearsal.tasks import LABEL, remove_all
@@ -35,7 +34,7 @@ START_SECONDS = 60
 class Stage:
     """Everything that a rehearsal puts up, and takes down again."""
 
-    def __init__(self, docker: DockerClient, name: str, images: dict[str, Image], config: AwsConfig) -> None:
+    def __init__(self, docker: DockerClient, name: str, images: dict[str, Image], region: str) -> None:
         """Start it. Nothing is left where that fails."""
         self.docker, self.name = docker, name
         remove_all(docker, name)
@@ -44,7 +43,7 @@ class Stage:
             network.reload()
             self.gateway = str(network.attrs["IPAM"]["Config"][0]["Gateway"])
             self.moto = self._start("moto", images["moto"].tag, [])
-            self.cloud = Cloud(f"http://{self._address(self.moto)}:5000", config.target.region)
+            self.cloud = Cloud(f"http://{self._address(self.moto)}:5000", region)
             self.database = f"{name}-postgres"
             self._wait_for_moto()
         except (APIError, DockerException) as error:

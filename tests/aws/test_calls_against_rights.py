@@ -7,6 +7,7 @@ plugin asks besides, by its source, stands in BESIDES.
 from __future__ import annotations
 
 import fnmatch
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import models
 import pytest
 from backends.aws.test_github import GITHUB
 
-from airflow_stack.backends.aws import github_policies
+from airflow_stack.airflow import describe
+from airflow_stack.backends.aws.plan import aws_plan, refs
+from airflow_stack.backends.aws.plan.github import workflows
 from airflow_stack.config import parse
 from airflow_stack.operations.target import target_of
 from aws.behind_mocks import MotoMocks, in_moto, run
@@ -124,8 +127,12 @@ class Life:
 
     def statements(self) -> list[dict[str, Any]]:
         """Of the deploy role."""
-        cluster = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/airflow"
-        return [one for topic in github_policies.deploy(self._with_roles, cluster).values() for one in topic]
+        planned = workflows(aws_plan(self._with_roles, describe(self._with_roles)))
+        assert planned
+        (role,) = [one for one in planned.roles if one.purpose == "deploy"]
+        text = json.dumps([one for statements in role.policies.values() for one in statements])
+        found: list[dict[str, Any]] = json.loads(refs.fill(text, {refs.PARTITION: "aws", refs.ACCOUNT: ACCOUNT}))
+        return found
 
 
 def _fakes(_type: str, _name: str, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import Role, describe
-from airflow_stack.backends.aws.container_definitions import START_PERIOD
-from airflow_stack.backends.aws.environment import roles as roles_on_aws
+from airflow_stack.backends.aws.plan.container_definitions import START_PERIOD
+from airflow_stack.backends.aws.plan.environment import roles as roles_on_aws
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.images import PROJECT_FOLDERS, image, project_image
 from airflow_stack.config import LocalConfig

@@ -11,7 +11,7 @@ import models
 import pytest
 from moto.server import ThreadedMotoServer
 
-from airflow_stack.backends.aws.environment import Facts, environment
+from airflow_stack.backends.aws.plan.environment import Facts, environment
 from airflow_stack.operations.entries.formats import Format
 from airflow_stack.operations.entries.kinds import FIELDS, Kind
 from airflow_stack.operations.entries.transfer import import_entries, place_of

@@ -26,11 +26,11 @@ from airflow_stack.config.aws.connections import Pool, connections
 from airflow_stack.cost.estimate import estimate
 from airflow_stack.operations.diff import diff
 from airflow_stack.operations.doctor.roles import judge
-from airflow_stack.operations.graph.aws import aws_topology
 from airflow_stack.operations.graph.docker import docker_topology
 from airflow_stack.operations.running import docker_containers, docker_status
 from airflow_stack.operations.running.docker_stack import DockerStack
 from airflow_stack.operations.running.interface import RoleStatus
+from airflow_stack.operations.target import target_of
 from airflow_stack.rehearsal.scene import in_turn
 from airflow_stack.releases import DEFAULT, RELEASES, RoleSpec, Share
 
@@ -221,14 +221,15 @@ def test_its_rights_on_aws() -> None:
 
 def test_it_is_paid_for() -> None:
     """Rule: its tasks are on the bill."""
-    lines = [item for item in estimate(on_aws()).items if item.what.startswith(f"{NAME}: ")]
+    lines = [
+        item for item in estimate(aws_plan(on_aws(), describe(on_aws()))).items if item.what.startswith(f"{NAME}: ")
+    ]
     assert {item.quantity for item in lines} == {365.0, 730.0}  # half a vCPU, one GB
 
 
 def test_it_is_in_the_picture_of_aws() -> None:
     """Rule: a node of its size, with an edge to what the entry says that it talks to."""
-    config = on_aws()
-    drawn = aws_topology(config, describe(config), "prod")
+    drawn = target_of(on_aws(), PROGRAM, "prod").topology()
     (node,) = [one for one in drawn.nodes if one.id == "dag_counter"]
     assert (node.tier, node.column, node.group) == (3, 4, "cluster")
     ends = {(edge.source, edge.target) for edge in drawn.edges}

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from airflow_stack.airflow.environment import environment
 from airflow_stack.airflow.secrets import recipes
-from airflow_stack.backends.aws.environment import Facts
-from airflow_stack.backends.aws.environment import environment as aws_environment
+from airflow_stack.backends.aws.plan.environment import Facts
+from airflow_stack.backends.aws.plan.environment import environment as aws_environment
 from airflow_stack.config import LocalConfig
 from airflow_stack.config.airflow import AirflowConfig
 from airflow_stack.releases import DEFAULT, RELEASES, Release, RoleSpec, options

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import elasticache, sqs
 
+from airflow_stack.backends.aws.plan.policy_document import document
 from airflow_stack.backends.aws.plan.rules import BROKER_PORT
-from airflow_stack.backends.aws.policy_document import document
-from airflow_stack.config import AwsConfig
-from airflow_stack.config.aws import ElastiCacheBroker, SqsBroker
+from airflow_stack.backends.aws.plan.servers import BrokerPlan, Cache, Queues
 
 if TYPE_CHECKING:
     from airflow_stack.backends.aws.network import Network
@@ -43,40 +42,39 @@ class Broker(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: AwsConfig,
+        planned: BrokerPlan | None,
         network: Network,
         groups: SecurityGroups,
         password: pulumi.Input[str] | None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Broker", name, None, opts)
-        if isinstance(config.broker, SqsBroker):
-            self._queues(name, config.target.name, config.broker)
-        elif isinstance(config.broker, ElastiCacheBroker):
-            self._cache(name, config.target.name, config.broker, network, groups, password)
+        if isinstance(planned, Queues):
+            self._queues(name, planned)
+        elif isinstance(planned, Cache):
+            self._cache(name, planned, network, groups, password)
         self.register_outputs({})
 
-    def _queues(self, name: str, prefix: str, broker: SqsBroker) -> None:
+    def _queues(self, name: str, planned: Queues) -> None:
         child = pulumi.ResourceOptions(parent=self)
         dead = sqs.Queue(
             f"{name}-dead-letters",
-            # A deleted queue's name is taken for another minute.
-            name_prefix=f"{prefix}-dead-letters-",
+            name_prefix=planned.dead_letters,
             message_retention_seconds=RETENTION,
             sqs_managed_sse_enabled=True,
             opts=child,
         )
         queue = sqs.Queue(
             f"{name}-queue",
-            name_prefix=f"{prefix}-tasks-",
+            name_prefix=planned.tasks,
             # Here, and not in Celery alone: kombu does not hand it to a queue that it has not made itself, and after
             # the default of 30 s a running task would be delivered a second time.
-            visibility_timeout_seconds=broker.visibility_timeout,
+            visibility_timeout_seconds=planned.asked.visibility_timeout,
             receive_wait_time_seconds=LONG_POLL,
             message_retention_seconds=RETENTION,
             sqs_managed_sse_enabled=True,
             redrive_policy=dead.arn.apply(
-                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": broker.max_receives})
+                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": planned.asked.max_receives})
             ),
             opts=child,
         )
@@ -97,26 +95,26 @@ class Broker(pulumi.ComponentResource):
     def _cache(
         self,
         name: str,
-        prefix: str,
-        broker: ElastiCacheBroker,
+        planned: Cache,
         network: Network,
         groups: SecurityGroups,
         password: pulumi.Input[str] | None,
     ) -> None:
         child = pulumi.ResourceOptions(parent=self)
+        broker, identifier = planned.asked, planned.identifier
         version, family = ENGINES[broker.engine]
         subnets = elasticache.SubnetGroup(
             f"{name}-subnets",
-            name=f"{prefix}-broker",
-            description=f"Private subnets of {prefix}-broker",
+            name=identifier,
+            description=f"Private subnets of {identifier}",
             subnet_ids=network.private_subnet_ids,
             opts=child,
         )
         parameters = elasticache.ParameterGroup(
             f"{name}-parameters",
             # A group in use can't be deleted: that of another engine has another name.
-            name=f"{prefix}-broker-{family}",
-            description=f"Memory policy of {prefix}-broker",
+            name=f"{identifier}-{family}",
+            description=f"Memory policy of {identifier}",
             family=family,
             # Full memory is an error that the scheduler sees; to evict a key would lose tasks without a word.
             parameters=[elasticache.ParameterGroupParameterArgs(name="maxmemory-policy", value="noeviction")],
@@ -124,8 +122,8 @@ class Broker(pulumi.ComponentResource):
         )
         group = elasticache.ReplicationGroup(
             f"{name}-cache",
-            replication_group_id=f"{prefix}-broker",
-            description=f"Celery broker of {prefix}",
+            replication_group_id=identifier,
+            description=f"Celery broker of {planned.prefix}",
             engine=broker.engine,
             engine_version=version,
             # AWS's own minor upgrade would make the next update a downgrade, which only a new, empty cache can do.
@@ -133,7 +131,7 @@ class Broker(pulumi.ComponentResource):
             # The old engine's parameter group can't be deleted before the new engine is in.
             apply_immediately=True,
             node_type=broker.node_type,
-            num_cache_clusters=broker.replicas + 1,
+            num_cache_clusters=planned.nodes,
             # One that takes over needs one to take over from, in another zone.
             automatic_failover_enabled=broker.replicas > 0,
             multi_az_enabled=broker.replicas > 0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_aws import cloudwatch, ecs
 
-from airflow_stack.config import AwsConfig
+from airflow_stack.backends.aws.plan.cluster import ClusterPlan
 
 
 class Cluster(pulumi.ComponentResource):
@@ -17,17 +17,16 @@ class Cluster(pulumi.ComponentResource):
     """Name of the log group of the ECS exec sessions; None where exec is off."""
     exec_log_group_arn: pulumi.Output[str] | None
 
-    def __init__(self, name: str, config: AwsConfig, *, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, planned: ClusterPlan, *, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow-stack:aws:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
-        target = config.target
         self.exec_log_group = self.exec_log_group_arn = None
         configuration = None
-        if target.exec:
+        if planned.exec_log_group is not None:
             sessions = cloudwatch.LogGroup(
                 f"{name}-exec",
-                name=f"/airflow-stack/{target.name}/exec",
-                retention_in_days=target.logs.retention_days,
+                name=planned.exec_log_group,
+                retention_in_days=planned.log_days,
                 opts=child,
             )
             self.exec_log_group, self.exec_log_group_arn = sessions.name, sessions.arn
@@ -40,10 +39,10 @@ class Cluster(pulumi.ComponentResource):
                     ),
                 )
             )
-        insights = "enabled" if target.metrics.container_insights else "disabled"
+        insights = "enabled" if planned.insights else "disabled"
         cluster = ecs.Cluster(
             f"{name}-cluster",
-            name=target.name,
+            name=planned.name,
             # Written out when off too: else the account's default decides what is paid.
             settings=[ecs.ClusterSettingArgs(name="containerInsights", value=insights)],
             configuration=configuration,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_stack.backends.aws.metrics import COUNTER, GAUGE, HEARTBEAT, RATIO, agent_name, is_sent
+from airflow_stack.backends.aws.plan.metrics import COUNTER, GAUGE, HEARTBEAT, RATIO, agent_name, is_sent
 
 COLUMNS = 24
 WIDTH = 8

@@ -1,4 +1,4 @@
-"""The metadata database: RDS for PostgreSQL, or nothing where the server is an external one."""
+"""The metadata database: RDS for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import pulumi_random as random
 from pulumi_aws import cloudwatch, rds
 
 from airflow_stack.backends.aws.plan.rules import DATABASE_PORT
-from airflow_stack.config import AwsConfig
-from airflow_stack.config.aws import RdsDatabase
+from airflow_stack.backends.aws.plan.servers import DatabasePlan
 
 if TYPE_CHECKING:
     from airflow_stack.backends.aws.network import Network
@@ -46,52 +45,32 @@ class Database(pulumi.ComponentResource):
     """
 
     address: pulumi.Output[str]
-    """As ``host:port``; empty where the server is an external one."""
-    identifier: pulumi.Output[str] | None = None
-    """The instance's, which its metrics bear; None where the server is an external one."""
+    """As ``host:port``."""
+    identifier: pulumi.Output[str]
+    """The instance's, which its metrics bear."""
 
     def __init__(
         self,
         name: str,
-        config: AwsConfig,
+        planned: DatabasePlan,
         network: Network,
         groups: SecurityGroups,
         password: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Database", name, None, opts)
-        self.address = pulumi.Output.from_input("")
-        if isinstance(config.database, RdsDatabase):
-            instance = self._instance(name, config, config.database, network, groups, password)
-            self.address = pulumi.Output.concat(instance.address, f":{DATABASE_PORT}")
-            self.identifier = instance.identifier
-        self.register_outputs({})
-
-    def _instance(
-        self,
-        name: str,
-        config: AwsConfig,
-        database: RdsDatabase,
-        network: Network,
-        groups: SecurityGroups,
-        password: pulumi.Input[str],
-    ) -> rds.Instance:
-        target = config.target
-        keep = not target.delete_data
         child = pulumi.ResourceOptions(parent=self)
-        # Fixed: RDS names its log groups after it. And what could only replace the instance fails on the name that is
-        # taken, before any service has been led to an empty database.
-        identifier = f"{target.name}-database"
+        database, identifier, keep = planned.asked, planned.identifier, planned.keep
         subnets = rds.SubnetGroup(
             f"{name}-subnets",
-            name_prefix=f"{target.name}-",
+            name_prefix=f"{planned.prefix}-",
             description=f"Private subnets of {identifier}",
             subnet_ids=network.private_subnet_ids,
             opts=child,
         )
         parameters = rds.ParameterGroup(
             f"{name}-parameters",
-            name_prefix=f"{target.name}-",
+            name_prefix=f"{planned.prefix}-",
             description=f"TLS and logs of {identifier}",
             family=f"postgres{database.version}",
             parameters=[rds.ParameterGroupParameterArgs(name=key, value=value) for key, value in PARAMETERS.items()],
@@ -102,14 +81,14 @@ class Database(pulumi.ComponentResource):
             cloudwatch.LogGroup(
                 f"{name}-{export}-logs",
                 name=f"/aws/rds/instance/{identifier}/{export}",
-                retention_in_days=target.logs.retention_days,
+                retention_in_days=planned.log_days,
                 opts=child,
             )
             for export in LOG_EXPORTS
         ]
         # A snapshot keeps its name: the one of the next stack needs another.
         snapshot = random.RandomId(f"{name}-final-snapshot", byte_length=4, opts=child)
-        return rds.Instance(
+        instance = rds.Instance(
             f"{name}-instance",
             identifier=identifier,
             engine="postgres",
@@ -150,3 +129,6 @@ class Database(pulumi.ComponentResource):
             delete_automated_backups=not keep,
             opts=pulumi.ResourceOptions(parent=self, depends_on=logs),
         )
+        self.address = pulumi.Output.concat(instance.address, f":{DATABASE_PORT}")
+        self.identifier = instance.identifier
+        self.register_outputs({})

@@ -8,9 +8,9 @@ from typing import Any
 
 import pulumi
 
+from airflow_stack.backends.aws.plan.policy_document import document
 from airflow_stack.backends.aws.plan.refs import Ref, fill, refs
 from airflow_stack.backends.aws.plan.rights import Statement
-from airflow_stack.backends.aws.policy_document import document
 
 Known = Mapping[Ref, pulumi.Output[str]]
 """What AWS knows of the resources, by the plan's name of it."""

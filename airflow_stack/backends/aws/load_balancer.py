@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import acm, lb, route53
 
-from airflow_stack.config import AwsConfig
+from airflow_stack.backends.aws.plan.entry import Entry
 from airflow_stack.config.aws.network import LoadBalancerConfig, OidcConfig
 
 if TYPE_CHECKING:
@@ -39,18 +39,17 @@ class LoadBalancer(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: AwsConfig,
-        port: int,
+        planned: Entry,
         network: Network,
         groups: SecurityGroups,
         oidc_client_secret: pulumi.Output[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """``port`` is the webserver's. ValueError where config asks for OIDC and there is no client secret."""
+        """ValueError where config asks for OIDC and there is no client secret."""
         super().__init__("airflow-stack:aws:LoadBalancer", name, None, opts)
-        self._name, self._prefix = name, config.target.name
+        self._name, self._prefix = name, planned.prefix
         self._child = pulumi.ResourceOptions(parent=self)
-        settings = config.target.load_balancer
+        settings = planned.asked
         balancer = lb.LoadBalancer(
             # AWS allows 32 characters, of which the name that Pulumi makes of this one adds 8.
             f"{name}-lb",
@@ -71,7 +70,7 @@ class LoadBalancer(pulumi.ComponentResource):
             # Port and VPC can't be changed: a new group needs a name beside the old one's, which Pulumi makes.
             f"{name}-web",
             target_type="ip",
-            port=port,
+            port=planned.port,
             protocol="HTTP",
             vpc_id=network.vpc_id,
             # Requests of the UI are short; AWS's own 300 would only delay each deployment.

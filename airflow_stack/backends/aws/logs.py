@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import pulumi
 from pulumi_aws import cloudwatch, iam, kinesis
 
 from airflow_stack.backends.aws.log_queries import RECORDS, LogQueries
-from airflow_stack.backends.aws.plan.services import Family
-from airflow_stack.backends.aws.policy_document import account, document, partition
-from airflow_stack.config import AwsConfig
+from airflow_stack.backends.aws.plan.cluster import FIREHOSE, LogsPlan
+from airflow_stack.backends.aws.plan.policy_document import account, document, partition
 
 # Beside the records: service-logs/ is what the bucket's lifecycle rule deletes after `logs.retention_days`.
 FAILED = "service-logs/failed/"
@@ -39,25 +36,23 @@ class Logs(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        config: AwsConfig,
-        families: Sequence[Family],
+        planned: LogsPlan,
         bucket: pulumi.Input[str],
         bucket_arn: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("airflow-stack:aws:Logs", name, None, opts)
         self._name = name
-        self._prefix = config.target.name
-        self._retention = config.target.logs.retention_days
-        made = {service: self._group(service) for service in (family.role.name for family in families)}
+        self._planned = planned
+        made = {service: self._group(service) for service in planned.roles}
         self.groups = {service: group.name for service, group in made.items()}
         self.group_arns = {service: group.arn for service, group in made.items()}
-        if config.target.logs.firelens:
+        if planned.firelens:
             stream = self._firehose(bucket_arn)
             self.firehose_name = stream.name
             self.firehose_arn = stream.arn
             queries = LogQueries(
-                f"{name}-queries", self._prefix, bucket, self._retention, pulumi.ResourceOptions(parent=self)
+                f"{name}-queries", planned.prefix, bucket, planned.days, pulumi.ResourceOptions(parent=self)
             )
             self.workgroup_name = queries.workgroup_name
         self.register_outputs({})
@@ -65,22 +60,22 @@ class Logs(pulumi.ComponentResource):
     def _group(self, purpose: str) -> cloudwatch.LogGroup:
         return cloudwatch.LogGroup(
             f"{self._name}-{purpose}",
-            name=f"/airflow-stack/{self._prefix}/{purpose}",
-            retention_in_days=self._retention,
+            name=self._planned.group(purpose),
+            retention_in_days=self._planned.days,
             opts=pulumi.ResourceOptions(parent=self),
         )
 
     def _firehose(self, bucket_arn: pulumi.Input[str]) -> kinesis.FirehoseDeliveryStream:
         child = pulumi.ResourceOptions(parent=self)
         # Firehose says here why it could not deliver. It makes no stream by itself.
-        errors = self._group("firehose")
+        errors = self._group(FIREHOSE)
         stream = cloudwatch.LogStream(
             f"{self._name}-firehose-errors", name="delivery", log_group_name=errors.name, opts=child
         )
-        name = f"{self._prefix}-service-logs"
+        name = f"{self._planned.prefix}-service-logs"
         role = iam.Role(
             f"{self._name}-firehose",
-            name_prefix=f"{self._prefix}-firehose-",
+            name_prefix=f"{self._planned.prefix}-firehose-",
             description="Firehose writes the services' logs to the bucket",
             assume_role_policy=errors.arn.apply(lambda arn: trust(arn, name)),
             opts=child,

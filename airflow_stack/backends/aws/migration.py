@@ -8,17 +8,15 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi.dynamic import Resource
 
-from airflow_stack.backends.aws.environment import ONE_OFF
+from airflow_stack.backends.aws.plan.environment import ONE_OFF
 from airflow_stack.backends.task_provider import TaskRun
 from airflow_stack.config.aws.types import FARGATE_PLATFORM
 
 if TYPE_CHECKING:
-    from airflow_stack.airflow import Deployment
     from airflow_stack.backends.aws.cluster import Cluster
     from airflow_stack.backends.aws.network import Network
     from airflow_stack.backends.aws.security_groups import SecurityGroups
     from airflow_stack.backends.aws.task_definitions import TaskDefinitions
-    from airflow_stack.config import AwsConfig
 
 
 class Migration(Resource, module="airflow-stack", name="Migration"):
@@ -32,8 +30,8 @@ class Migration(Resource, module="airflow-stack", name="Migration"):
     def __init__(
         self,
         name: str,
-        config: AwsConfig,
-        deployment: Deployment,
+        region: str,
+        command: Sequence[str],
         cluster: Cluster,
         definitions: TaskDefinitions,
         network: Network,
@@ -48,11 +46,11 @@ class Migration(Resource, module="airflow-stack", name="Migration"):
             name,
             {
                 "function": function,
-                "region": config.target.region,
+                "region": region,
                 "cluster": cluster.arn,
                 "task_definition": definitions.arns[ONE_OFF],
                 "container": ONE_OFF,
-                "command": list(deployment.init.command),
+                "command": list(command),
                 "subnets": network.task_subnet_ids,
                 "security_groups": [groups.services[ONE_OFF]],
                 "assign_public_ip": network.assign_public_ip,

@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 from pulumi_aws import kms, sns
 
-from airflow_stack.backends.aws.policy_document import account, document, partition
+from airflow_stack.backends.aws.plan.policy_document import account, document, partition
 
 # All that an owner needs to keep, change and delete the key. Who of the account may do it, its own policies say.
 ADMINISTRATION = [

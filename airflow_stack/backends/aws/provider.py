@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
-
-from airflow_stack.config import AwsConfig
 
 # Where the AWS SDKs find credentials without asking a network.
 VARIABLES = (
@@ -26,21 +25,21 @@ FILES = (
 KEYS = ("aws_access_key_id", "credential_process", "role_arn", "sso_")
 
 
-def provider(name: str, config: AwsConfig, stack: str) -> aws.Provider:
+def provider(name: str, region: str, tags: Mapping[str, str]) -> aws.Provider:
     """The provider. A preview without credentials, of a fork's pull request for example, gets made-up ones.
 
     They are good for nothing: this program asks AWS nothing in a preview. The provider may ask for ElastiCache's engine
-    versions by itself, and goes on without an answer: customizeDiffValidateEngineVersion in the upstream provider.
+    versions by itself, and goes on without an answer (customizeDiffValidateEngineVersion in the upstream provider);
+    where there is no network, its usual 25 attempts would take minutes.
     """
-    target = config.target
-    tags = {"airflow-stack": target.name, "airflow-stack:stack": stack} | target.tags
     offline = pulumi.runtime.is_dry_run() and not has_credentials()
     return aws.Provider(
         name,
-        region=target.region,
+        region=region,
         default_tags=aws.ProviderDefaultTagsArgs(tags=tags),
         access_key="preview" if offline else None,
         secret_key="preview" if offline else None,
+        max_retries=1 if offline else None,
         skip_credentials_validation=True if offline else None,
         skip_requesting_account_id=True if offline else None,
     )

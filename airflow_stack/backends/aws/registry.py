@@ -10,10 +10,9 @@ import pulumi
 import pulumi_random as random
 from pulumi_aws import ecr
 
-from airflow_stack.backends.aws.plan.services import PLATFORMS
+from airflow_stack.backends.aws.plan.stores import Repository
 from airflow_stack.backends.images import Image
 from airflow_stack.backends.push_provider import PushProvider
-from airflow_stack.config import AwsConfig
 
 KEPT_IMAGES = 20
 UNTAGGED_DAYS = 1
@@ -25,33 +24,26 @@ class Registry(pulumi.ComponentResource):
     repository_url: pulumi.Output[str]
     repository_arn: pulumi.Output[str]
 
-    def __init__(self, name: str, config: AwsConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, planned: Repository, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow-stack:aws:Registry", name, None, opts)
-        target = config.target
         # A repository with images in it can't be deleted: without delete_data it stays, with the images that the kept
         # database's version of Airflow needs.
-        keep = not target.delete_data
-        options = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
+        options = pulumi.ResourceOptions(parent=self, retain_on_delete=planned.keep)
         # ECR knows no name prefixes, and the next stack of this name must not stumble over a repository that was kept.
         suffix = random.RandomId(f"{name}-repository-suffix", byte_length=3, opts=pulumi.ResourceOptions(parent=self))
         repository = ecr.Repository(
             f"{name}-repository",
-            name=suffix.hex.apply(lambda hex_: repository_name(target.name, hex_)),
+            name=suffix.hex.apply(planned.name),
             image_tag_mutability="IMMUTABLE",
             image_scanning_configuration=ecr.RepositoryImageScanningConfigurationArgs(scan_on_push=True),
             encryption_configurations=[ecr.RepositoryEncryptionConfigurationArgs(encryption_type="AES256")],
-            force_delete=not keep,
+            force_delete=not planned.keep,
             opts=options,
         )
         ecr.LifecyclePolicy(f"{name}-lifecycle", repository=repository.name, policy=lifecycle_policy(), opts=options)
         self.repository_url = repository.repository_url
         self.repository_arn = repository.arn
         self.register_outputs({})
-
-
-def repository_name(stack: str, suffix: str) -> str:
-    """The repository's name; ``*`` for the suffix gives the pattern of all that this stack has made."""
-    return f"{stack}-airflow-{suffix}"
 
 
 def lifecycle_policy() -> str:
@@ -85,18 +77,20 @@ class PushedImage(pulumi.dynamic.Resource, module="airflow-stack", name="PushedI
     def __init__(
         self,
         name: str,
-        config: AwsConfig,
+        region: str,
+        platform: str,
         repository_url: pulumi.Input[str],
+        *,
         image: Image,
         program: Path,
         function: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        platform = PLATFORMS[config.target.architecture]
+        """``platform`` is Docker's name of the tasks' processor."""
         inputs: dict[str, Any] = {
             "function": function,
             "repository_url": repository_url,
-            "region": config.target.region,
+            "region": region,
             "tag": pushed_tag(image, platform),
             "platform": platform,
             "program": str(program),

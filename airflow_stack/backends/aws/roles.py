@@ -10,9 +10,9 @@ from pulumi_aws import iam
 
 from airflow_stack.backends.aws.known import Known, policy
 from airflow_stack.backends.aws.plan import refs
+from airflow_stack.backends.aws.plan.policy_document import account, partition
 from airflow_stack.backends.aws.plan.refs import Ref
 from airflow_stack.backends.aws.plan.rights import Rights, trust
-from airflow_stack.backends.aws.policy_document import account, partition
 
 
 @dataclass(frozen=True)

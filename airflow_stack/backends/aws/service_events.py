@@ -7,7 +7,7 @@ import json
 import pulumi
 from pulumi_aws import cloudwatch
 
-from airflow_stack.backends.aws.policy_document import document
+from airflow_stack.backends.aws.plan.policy_document import document
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_events.html
 TROUBLE = [

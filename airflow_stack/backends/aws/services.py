@@ -75,7 +75,7 @@ class Services(pulumi.ComponentResource):
                     ecs.ServiceLoadBalancerArgs(
                         target_group_arn=load_balancer.target_group_arn,
                         container_name=role,
-                        container_port=plan.ui_port,
+                        container_port=plan.entry.port,
                     )
                 ]
                 if planned.served
@@ -85,7 +85,7 @@ class Services(pulumi.ComponentResource):
                 deployment_maximum_percent=most,
                 deployment_circuit_breaker=ecs.ServiceDeploymentCircuitBreakerArgs(enable=True, rollback=True),
                 availability_zone_rebalancing="ENABLED" if planned.balanced else "DISABLED",
-                enable_execute_command=plan.exec,
+                enable_execute_command=plan.cluster.exec,
                 enable_ecs_managed_tags=True,
                 propagate_tags="SERVICE",
                 # Else a deletion asks for no tasks first, and ECS keeps a worker that is protected for up to two days.
@@ -114,7 +114,7 @@ class Services(pulumi.ComponentResource):
                         "assignPublicIp": "ENABLED" if network.assign_public_ip else "DISABLED",
                     }
                 },
-                "enableExecuteCommand": plan.exec,
+                "enableExecuteCommand": plan.cluster.exec,
             }
         unwaited = tuple(planned.role.name for planned in plan.services if not planned.waited)
         rollout = Rollout(

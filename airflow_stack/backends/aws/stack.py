@@ -14,9 +14,7 @@ from airflow_stack.backends.aws.autoscaling import Autoscaling
 from airflow_stack.backends.aws.broker import Broker
 from airflow_stack.backends.aws.called import Called
 from airflow_stack.backends.aws.cluster import Cluster
-from airflow_stack.backends.aws.container_definitions import container_definitions
 from airflow_stack.backends.aws.database import Database
-from airflow_stack.backends.aws.environment import Facts, environment
 from airflow_stack.backends.aws.github import GitHubRoles, bounded
 from airflow_stack.backends.aws.load_balancer import LoadBalancer
 from airflow_stack.backends.aws.logs import Logs
@@ -24,6 +22,9 @@ from airflow_stack.backends.aws.migration import Migration
 from airflow_stack.backends.aws.monitoring import Monitoring
 from airflow_stack.backends.aws.network import Network
 from airflow_stack.backends.aws.plan import aws_plan, refs
+from airflow_stack.backends.aws.plan.container_definitions import container_definitions
+from airflow_stack.backends.aws.plan.environment import Facts, environment
+from airflow_stack.backends.aws.plan.github import workflows
 from airflow_stack.backends.aws.plan.refs import Ref
 from airflow_stack.backends.aws.provider import provider
 from airflow_stack.backends.aws.registry import PushedImage, Registry
@@ -44,50 +45,52 @@ class AwsStack(pulumi.ComponentResource):
     outputs: StackOutputs
 
     def __init__(self, name: str, config: AwsConfig, given: Secrets, program: Path, stack: str, called: Called) -> None:
-        super().__init__(
-            "airflow-stack:aws:AwsStack", name, None,
-            pulumi.ResourceOptions(providers=[provider(f"{name}-aws", config, stack)], transformations=bounded(config)),
-        )  # fmt: skip
-        opts = pulumi.ResourceOptions(parent=self)
         deployment = describe(config)
         plan = aws_plan(config, deployment)
+        github = workflows(plan)
+        super().__init__(
+            "airflow-stack:aws:AwsStack", name, None,
+            pulumi.ResourceOptions(providers=[provider(f"{name}-aws", plan.region, _tags(config, stack))],
+                transformations=bounded(github.boundary if github else None),
+            ),
+        )  # fmt: skip
+        opts = pulumi.ResourceOptions(parent=self)
 
         network = Network(name, plan.name, plan.region, plan.network, opts=opts)
         groups = SecurityGroups(name, plan.name, plan.rules, network, opts=opts)
-        registry = Registry(name, config, opts=opts)
+        registry = Registry(name, plan.repository, opts=opts)
         image = PushedImage(
             f"{name}-image",
-            config,
+            plan.region,
+            plan.platform,
             registry.repository_url,
-            project_image(config, program),
-            program,
-            called.push,
+            image=project_image(config, program),
+            program=program,
+            function=called.push,
             opts=opts,
         )
-        storage = Storage(name, config, opts=opts)
-        logs = Logs(name, config, plan.families, storage.bucket, storage.bucket_arn, opts=opts)
-        cluster = Cluster(name, config, opts=opts)
+        storage = Storage(name, plan.bucket, opts=opts)
+        logs = Logs(name, plan.logs, storage.bucket, storage.bucket_arn, opts=opts)
+        cluster = Cluster(name, plan.cluster, opts=opts)
 
-        generated = GeneratedSecrets(name, config, given, opts=opts)
+        generated = GeneratedSecrets(name, plan.secrets, given, opts=opts)
         servers: dict[str, pulumi.Input[str]] = {}
         database = None
-        if config.database.kind == "rds":
+        if plan.database is not None:
             # AWS refuses to delete a kept database: a destroy ends there, before it forgets the bucket, the images and
             # what was generated, the Fernet key of its rows least of all.
             kept = pulumi.ResourceOptions(parent=self, depends_on=[storage, registry, generated])
             password = generated.values["airflow_database_password"]
-            database = Database(name, config, network, groups, password, opts=kept)
+            database = Database(name, plan.database, network, groups, password, opts=kept)
             servers[DATABASE_SERVER] = database.address
-        cached = config.broker.kind == "elasticache"
-        broker = Broker(
-            name, config, network, groups, generated.values["redis_password"] if cached else None, opts=opts
-        )
+        token = generated.values["redis_password"] if plan.secrets.auth_token else None
+        broker = Broker(name, plan.broker, network, groups, token, opts=opts)
         if broker.address is not None:
             servers[BROKER_SERVER] = broker.address
-        stored = StoredSecrets(name, config, plan.secrets, generated.values, servers, opts=opts)
+        stored = StoredSecrets(name, plan.secrets, generated.values, servers, opts=opts)
 
-        oidc = generated.values["oidc_client_secret"] if config.target.load_balancer.oidc else None
-        load_balancer = LoadBalancer(name, config, plan.ui_port, network, groups, oidc, opts=opts)
+        oidc = generated.values["oidc_client_secret"] if plan.entry.asked.oidc else None
+        load_balancer = LoadBalancer(name, plan.entry, network, groups, oidc, opts=opts)
         roles = Roles(
             name,
             plan.name,
@@ -120,8 +123,8 @@ class AwsStack(pulumi.ComponentResource):
         )
         needed: list[pulumi.Resource] = [stored, broker, *roles.policies]
         migration = Migration(
-            f"{name}-migration", config, deployment, cluster, definitions, network, groups, function=called.run,
-            depends_on=[*needed, database] if database else needed, opts=opts,
+            f"{name}-migration", plan.region, deployment.init.command, cluster, definitions, network, groups,
+            function=called.run, depends_on=[*needed, database] if database else needed, opts=opts,
         )  # fmt: skip
         services = Services(
             name,
@@ -156,15 +159,14 @@ class AwsStack(pulumi.ComponentResource):
             opts=opts,
         )
 
-        github = GitHubRoles(name, config, cluster.arn, opts=opts) if config.target.github else None
-
+        github_roles = GitHubRoles(name, github, cluster.arn, opts=opts).arns if github else None
         admin_password = generated.values["admin_password"] if config.creates_admin else None
         self.outputs = StackOutputs(
             url=load_balancer.url,
             admin_username=config.admin.username,
             admin_password=admin_password,
             aws=AwsOutputs(
-                region=config.target.region,
+                region=plan.region,
                 cluster=cluster.cluster_name,
                 services=services.rolled_out,
                 task_definitions=definitions.arns,
@@ -176,7 +178,7 @@ class AwsStack(pulumi.ComponentResource):
                 repository=registry.repository_url,
                 secrets=stored.arns,
                 task_roles=roles.task_names,
-                github_roles=github.arns if github else None,
+                github_roles=github_roles,
                 commands=_commands(config, stack),
             ),
         )
@@ -191,6 +193,11 @@ def _environment(
         return environment(config, Facts(config.target.region, str(bucket), queue_url, str(url)))
 
     return pulumi.Output.all(storage.bucket, broker.queue_url, load_balancer.url).apply(known)
+
+
+def _tags(config: AwsConfig, stack: str) -> dict[str, str]:
+    """Of every resource."""
+    return {"airflow-stack": config.target.name, "airflow-stack:stack": stack} | config.target.tags
 
 
 def _commands(config: AwsConfig, stack: str) -> dict[str, pulumi.Input[str]]:

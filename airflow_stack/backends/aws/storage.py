@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pulumi
 from pulumi_aws import s3
 
-from airflow_stack.backends.aws.environment import TASK_LOGS
-from airflow_stack.backends.aws.policy_document import document
-from airflow_stack.config import AwsConfig
-
-# Firehose's records, and what Athena finds in them.
-SERVICE_LOGS = "service-logs"
+from airflow_stack.backends.aws.plan.policy_document import document
+from airflow_stack.backends.aws.plan.stores import Bucket
 
 # Days: in which an overwritten or deleted object can be brought back, and after which an upload that has not ended is
 # given up.
@@ -25,18 +23,16 @@ class Storage(pulumi.ComponentResource):
     """Its name."""
     bucket_arn: pulumi.Output[str]
 
-    def __init__(self, name: str, config: AwsConfig, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(self, name: str, planned: Bucket, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("airflow-stack:aws:Storage", name, None, opts)
-        target = config.target
-        keep = not target.delete_data
         # A bucket with logs in it can't be deleted, and without delete_data shall not be. It keeps what makes it safe,
         # too: a bucket without its public access block would be a worse heritage than none.
-        options = pulumi.ResourceOptions(parent=self, retain_on_delete=keep)
+        options = pulumi.ResourceOptions(parent=self, retain_on_delete=planned.keep)
         bucket = s3.Bucket(
             f"{name}-bucket",
             # The name is unique in all of AWS, and the next stack must not stumble over one that was kept.
-            bucket_prefix=f"{target.name}-",
-            force_destroy=not keep,
+            bucket_prefix=planned.prefix,
+            force_destroy=not planned.keep,
             opts=options,
         )
         private = s3.BucketPublicAccessBlock(
@@ -83,7 +79,7 @@ class Storage(pulumi.ComponentResource):
         s3.BucketLifecycleConfiguration(
             f"{name}-lifecycle",
             bucket=bucket.bucket,
-            rules=_rules(config),
+            rules=_rules(planned.days),
             # A rule about old versions needs a bucket that has them.
             opts=_after(options, versioning),
         )
@@ -110,12 +106,8 @@ def tls_only(bucket_arn: str) -> str:
     )
 
 
-def _rules(config: AwsConfig) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
-    """What S3 deletes by itself. Each prefix has its rule, used or not: what a changed config leaves expires too.
-
-    But for the backups: no backup goes because it is old.
-    """
-    days = {TASK_LOGS: config.target.logs.task_log_days, SERVICE_LOGS: config.target.logs.retention_days}
+def _rules(days: Mapping[str, int]) -> list[s3.BucketLifecycleConfigurationRuleArgs]:
+    """What S3 deletes by itself. No backup goes because it is old."""
     rules = [
         s3.BucketLifecycleConfigurationRuleArgs(
             id=prefix,

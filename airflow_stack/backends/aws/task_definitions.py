@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pulumi
 from pulumi_aws import ecs
 
-from airflow_stack.backends.aws.container_definitions import TaskFacts
 from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.container_definitions import TaskFacts
+from airflow_stack.backends.aws.plan.services import Family
 
 if TYPE_CHECKING:
     from airflow_stack.backends.aws.cluster import Cluster
     from airflow_stack.backends.aws.logs import Logs
     from airflow_stack.backends.aws.roles import Roles
 
-Containers = Callable[[str, TaskFacts], str]
-"""The containers of a role's task, as JSON."""
+Containers = Callable[[Family, TaskFacts], str]
+"""The containers of a family's tasks, as JSON."""
 
 
 class TaskDefinitions(pulumi.ComponentResource):
@@ -79,7 +80,7 @@ class TaskDefinitions(pulumi.ComponentResource):
                 # Nobody waits for the workers, so ECS may still go back to an earlier revision: an inactive one starts
                 # no deployment. Rollout deregisters the oldest.
                 skip_destroy=True if family.role.spec.elastic else None,
-                container_definitions=pulumi.Output.from_input(facts).apply(_renderer(containers, role)),
+                container_definitions=pulumi.Output.from_input(facts).apply(_renderer(containers, family)),
                 opts=pulumi.ResourceOptions(
                     parent=self,
                     # A role's ARN says nothing of its policies. Without them a task can't start, and a task that is
@@ -91,5 +92,5 @@ class TaskDefinitions(pulumi.ComponentResource):
         self.register_outputs({})
 
 
-def _renderer(containers: Containers, role: str) -> Callable[[dict[str, Any]], str]:
-    return lambda facts: containers(role, TaskFacts(**facts))
+def _renderer(containers: Containers, family: Family) -> Callable[[dict[str, Any]], str]:
+    return lambda facts: containers(family, TaskFacts(**facts))

@@ -1,4 +1,4 @@
-"""The facts of a stack on AWS, from its config and the task definitions that are made of it."""
+"""The facts of a stack on AWS, from its plan, the containers of its tasks and the contents of its image."""
 
 from __future__ import annotations
 
@@ -6,33 +6,34 @@ from collections.abc import Iterator
 from typing import Any
 
 from airflow_stack.airflow import Deployment
-from airflow_stack.backends.aws.environment import ONE_OFF
-from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
-from airflow_stack.backends.aws.plan.services import PLATFORMS, Family
+from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.environment import ONE_OFF, TASK_LOGS
+from airflow_stack.backends.aws.plan.servers import Cache, Queues
+from airflow_stack.backends.aws.plan.services import Family
 from airflow_stack.backends.images import Image, upstream
 from airflow_stack.config import AwsConfig
-from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase
 from airflow_stack.operations.diff.facts import CONTENTS, Area, Fact, image_contents, options, secrets
-from airflow_stack.operations.task_containers import task_containers
+from airflow_stack.operations.task_containers import Containers
 
 # Where a container beside Airflow's is switched on or off.
 BESIDE = {"cloudwatch-agent": ("target.metrics.statsd",), "log-router": ("target.logs.firelens",)}
 
 
-def aws_facts(config: AwsConfig, deployment: Deployment, image: Image) -> Iterator[Fact]:
-    """Everything that a comparison is about; ``image`` is Airflow's, without the project that comes to it."""
-    target = config.target
-    yield from _place(config)
-    plan = aws_plan(config, deployment)
-    names = [family.role.name for family in plan.families]
-    containers = {role: task_containers(config, deployment, role) for role in names}
+def aws_facts(
+    config: AwsConfig, deployment: Deployment, plan: AwsPlan, containers: Containers, image: Image
+) -> Iterator[Fact]:
+    """Everything that a comparison is about; ``image`` is Airflow's, without the project that comes to it.
+
+    Of ``config``, what goes into the image.
+    """
+    yield from _place(plan)
     for family in plan.families:
         yield from _role(plan, deployment, family, containers[family.role.name])
     yield from image_contents(config)
-    base = upstream("airflow", config) if target.image_origin == "registry" else "Debian's packages and PyPI"
+    base = upstream("airflow", config) if config.target.image_origin == "registry" else "Debian's packages and PyPI"
     keys = ("target.registry", "target.image_origin")
     yield Fact(Area.IMAGE, "base", base, keys=keys)
-    yield Fact(Area.IMAGE, "platform", PLATFORMS[target.architecture], keys=("target.architecture",))
+    yield Fact(Area.IMAGE, "platform", plan.platform, keys=("target.architecture",))
     yield Fact(Area.IMAGE, "tag", image.tag, keys=(*CONTENTS, *keys))
     for role, found in containers.items():
         yield from options(
@@ -43,28 +44,24 @@ def aws_facts(config: AwsConfig, deployment: Deployment, image: Image) -> Iterat
     )
 
 
-def _place(config: AwsConfig) -> Iterator[Fact]:
-    target, database, broker = config.target, config.database, config.broker
-    yield Fact(Area.PLACE, "target", f"AWS, {target.region}")
-    way = f"load balancer, {'HTTPS' if target.load_balancer.https else 'HTTP without encryption'}"
+def _place(plan: AwsPlan) -> Iterator[Fact]:
+    database, broker = plan.database, plan.broker
+    yield Fact(Area.PLACE, "target", f"AWS, {plan.region}")
+    way = f"load balancer, {'HTTPS' if plan.entry.asked.https else 'HTTP without encryption'}"
     yield Fact(Area.PLACE, "way in", way)
-    found = f"RDS, PostgreSQL {database.version}" if isinstance(database, RdsDatabase) else "external server"
+    found = f"RDS, PostgreSQL {database.asked.version}" if database else "external server"
     yield Fact(Area.PLACE, "database", found, keys=("database.version", "database.kind"))
-    served = f"ElastiCache, {broker.engine}" if isinstance(broker, ElastiCacheBroker) else "SQS"
-    yield Fact(
-        Area.PLACE,
-        "broker",
-        "external server" if broker.kind == "external" else served,
-        keys=("broker.kind", "broker.engine"),
-    )
+    server = f"ElastiCache, {broker.asked.engine}" if isinstance(broker, Cache) else "external server"
+    served = "SQS" if isinstance(broker, Queues) else server
+    yield Fact(Area.PLACE, "broker", served, keys=("broker.kind", "broker.engine"))
     yield Fact(Area.PLACE, "secrets", "Secrets Manager")
     yield Fact(Area.PLACE, "project folders", "in the image", keys=("target.project_dir",))
-    yield Fact(Area.PLACE, "task logs", f"S3, {target.logs.task_log_days} days", keys=("target.logs.task_log_days",))
-    where = "S3 by Firehose" if target.logs.firelens else "CloudWatch"
+    yield Fact(Area.PLACE, "task logs", f"S3, {plan.bucket.days[TASK_LOGS]} days", keys=("target.logs.task_log_days",))
+    where = "S3 by Firehose" if plan.logs.firelens else "CloudWatch"
     yield Fact(
         Area.PLACE,
         "service logs",
-        f"{where}, {target.logs.retention_days} days",
+        f"{where}, {plan.logs.days} days",
         keys=("target.logs.firelens", "target.logs.retention_days"),
     )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_stack.backends.aws.container_definitions import START_PERIOD
-from airflow_stack.backends.aws.environment import DIFFERENCES
+from airflow_stack.backends.aws.plan.container_definitions import START_PERIOD
+from airflow_stack.backends.aws.plan.environment import DIFFERENCES
 from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import LONGEST_STOP
 from airflow_stack.operations.diff.facts import Area

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.github_policies import linked_services
-from airflow_stack.backends.aws.github_rights import TAG, PartsRights
-from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
+from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.github import linked_services
+from airflow_stack.backends.aws.plan.github_rights import TAG, PartsRights
 from airflow_stack.backends.aws.plan.network import OwnVpc
-from airflow_stack.config import AwsConfig
+from airflow_stack.backends.aws.plan.refs import ACCOUNT, PARTITION, fill
 from airflow_stack.config.aws.services import Capacity
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
@@ -56,11 +54,11 @@ class Quota:
     """None: AWS counts it nowhere that can be asked in one call."""
 
 
-def examine(stack: str, config: AwsConfig, say: Say) -> list[Group]:
+def examine(stack: str, plan: AwsPlan, say: Say) -> list[Group]:
     """What AWS says where nothing is deployed; one line where it can't be asked."""
     say(f"nothing of stack {stack!r} is deployed: asking AWS what its first deployment needs")
     try:
-        return run(looks(stack, config))
+        return run(looks(stack, plan))
     except OperationError as error:
         wrong, _, rest = str(error).partition("\n")
         cost = "zones, quotas, roles, domain and rights are not known before the first deployment"
@@ -68,11 +66,11 @@ def examine(stack: str, config: AwsConfig, say: Say) -> list[Group]:
         return [Group(f"Before the first deployment of {stack}", (line,))]
 
 
-def looks(stack: str, config: AwsConfig) -> list[Look]:
+def looks(stack: str, plan: AwsPlan) -> list[Look]:
     """What to look at, in the report's order. Raises OperationError where there are no credentials to ask with."""
-    with plain_errors(config.target.region):
-        identity = client("sts", config.target.region).get_caller_identity()
-    before = Before(stack, config, str(identity["Account"]), str(identity["Arn"]))
+    with plain_errors(plan.region):
+        identity = client("sts", plan.region).get_caller_identity()
+    before = Before(stack, plan, str(identity["Account"]), str(identity["Arn"]))
     asked: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("Zones", before.zones),
         *((f"Quota: {quota.name}", _one(before, quota)) for quota in before.quotas()),
@@ -81,7 +79,7 @@ def looks(stack: str, config: AwsConfig) -> list[Look]:
         ("Rights", before.rights),
     ]
     title = f"Before the first deployment of {stack}"
-    return [Look(title, what, _plainly(config.target.region, look), LIMIT) for what, look in asked]
+    return [Look(title, what, _plainly(plan.region, look), LIMIT) for what, look in asked]
 
 
 def _one(before: Before, quota: Quota) -> Callable[[], Iterable[Finding]]:
@@ -101,21 +99,17 @@ class Before:
     """An account and a region, asked for what one stack needs of them."""
 
     stack: str
-    config: AwsConfig
+    plan: AwsPlan
     account: str
     caller: str
     """ARN of who asks."""
 
     def _client(self, service: str) -> Any:
-        return client(service, self.config.target.region)
+        return client(service, self.plan.region)
 
-    @cached_property
-    def _plan(self) -> AwsPlan:
-        return aws_plan(self.config, describe(self.config))
-
-    @cached_property
+    @property
     def _own(self) -> OwnVpc | None:
-        vpc = self._plan.network.vpc
+        vpc = self.plan.network.vpc
         return vpc if isinstance(vpc, OwnVpc) else None
 
     # --- zones -------------------------------------------------------------------------------------------------------
@@ -125,7 +119,7 @@ class Before:
         if self._own is None:
             yield from self._existing_zones()
             return
-        region = self.config.target.region
+        region = self.plan.region
         answer = self._client("ec2").describe_availability_zones(
             Filters=[{"Name": "zone-type", "Values": ["availability-zone"]}]
         )
@@ -143,14 +137,14 @@ class Before:
             yield ok("Zones", ", ".join(f"{letter} is {ids[region + letter]}" for letter in self._own.letters))
 
     def _existing_zones(self) -> Iterator[Finding]:
-        vpc = self._plan.network.vpc
+        vpc = self.plan.network.vpc
         ids = [*vpc.public, *vpc.private]
         found = self._client("ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": ids}])["Subnets"]
         there = {one["SubnetId"]: one for one in found}
         bad = False
         for subnet in ids:
             key = "public_subnet_ids" if subnet in vpc.public else "private_subnet_ids"
-            listed = f"aws ec2 describe-subnets --region {self.config.target.region}"
+            listed = f"aws ec2 describe-subnets --region {self.plan.region}"
             wrong = "is not there" if subnet not in there else ""
             if not wrong and subnet in vpc.private and there[subnet].get("AvailabilityZoneId") in WITHOUT_FARGATE:
                 wrong = f"is in a zone without Fargate ({there[subnet]['AvailabilityZoneId']})"
@@ -172,7 +166,7 @@ class Before:
 
     def quotas(self) -> list[Quota]:
         """Those that a new account may not have enough of."""
-        on_demand, spot = vcpus(self.config)
+        on_demand, spot = vcpus(self.plan)
         found = [Quota("Fargate vCPUs, on demand", "fargate", "L-3032A538", on_demand)]
         if spot:
             found.append(Quota("Fargate vCPUs, Spot", "fargate", "L-36FBB829", spot))
@@ -184,7 +178,7 @@ class Before:
                 addresses = self._counted("ec2", "describe_addresses", "Addresses")
                 found.append(Quota("Elastic IPs", "ec2", "L-0263D0A3", gateways, addresses))
                 found.append(Quota("NAT gateways in a zone", "vpc", "L-FE5A380F", 1))
-        balancer = self.config.target.load_balancer
+        balancer = self.plan.entry.asked
         rules = len(balancer.allowed_cidrs) * (2 if balancer.https else 1)
         found.append(Quota("rules of a security group", "vpc", "L-0EA8095F", rules))
         return found
@@ -212,7 +206,7 @@ class Before:
         cost = "tasks beyond it do not start: they wait" if vcpu else "the deployment ends with an error of AWS"
         return (warning if vcpu else missing)(
             what, seen, cost,
-            f"aws service-quotas request-service-quota-increase --region {self.config.target.region}"
+            f"aws service-quotas request-service-quota-increase --region {self.plan.region}"
             f" --service-code {quota.service} --quota-code {quota.code}"
             f" --desired-value {math.ceil(used + quota.needed)}",
         )  # fmt: skip
@@ -223,7 +217,7 @@ class Before:
         """The roles that AWS's services make for themselves, once in an account."""
         iam = self._client("iam")
         lacking = []
-        for service in linked_services(self.config):
+        for service in linked_services(self.plan):
             try:
                 iam.get_role(RoleName=LINKED[service])
             except iam.exceptions.NoSuchEntityException:
@@ -242,7 +236,7 @@ class Before:
 
     def domain(self) -> Iterator[Finding]:
         """The zone is the domain's own and public; a certificate is valid, and for that domain."""
-        balancer = self.config.target.load_balancer
+        balancer = self.plan.entry.asked
         if balancer.hosted_zone_id is not None and balancer.domain is not None:
             yield self._zone(balancer.hosted_zone_id, balancer.domain)
         elif balancer.certificate_arn is not None and balancer.domain is not None:
@@ -266,7 +260,7 @@ class Before:
         return ok("Domain", f"{domain} is in zone {name}")
 
     def _certificate(self, arn: str, domain: str) -> Finding:
-        key, region = "target.load_balancer.certificate_arn", self.config.target.region
+        key, region = "target.load_balancer.certificate_arn", self.plan.region
         listed = f"aws acm list-certificates --region {region}"
         cost = "the load balancer refuses it, and the first deployment fails"
         acm = self._client("acm")
@@ -319,9 +313,8 @@ class Before:
 
     def _wanted(self) -> Iterator[tuple[list[str], str]]:
         """Actions, and one resource of each statement that the deploy role has: a resource of the stack's names."""
-        target = self.config.target
-        part = self.caller.split(":")[1]
-        rights = PartsRights(self.config, f"arn:{part}:ecs:{target.region}:{self.account}:cluster/{target.name}")
+        plan, rights = self.plan, PartsRights(self.plan)
+        known_arns = {PARTITION: self.caller.split(":")[1], ACCOUNT: self.account}
         known: set[str] = set()
         for statement in (
             *rights.network(), *rights.entry(), *rights.data(), *rights.compute(), *rights.watching(),
@@ -329,16 +322,16 @@ class Before:
             actions = sorted(set(statement["Action"]) - known)
             known |= set(actions)
             if actions:
-                yield actions, str(statement["Resource"][0])
+                yield actions, fill(str(statement["Resource"][0]), known_arns)
         # The name of any role of its tasks: what may be done with one may be done with all.
-        one = self._plan.families[0].role.name
-        role = f"arn:{part}:iam::{self.account}:role/{target.name}-{target.region}-{one}"
+        one = plan.families[0].role.name
+        role = fill(f"arn:{PARTITION}:iam::{ACCOUNT}:role/{plan.name}-{plan.region}-{one}", known_arns)
         yield [f"iam:{action}" for action in ("CreateRole", "DeleteRole", "GetRole", "PassRole", "PutRolePolicy")], role
 
     def _denied(self, source: str, actions: list[str], resource: str) -> set[str]:
         tags = [
             {"ContextKeyName": f"aws:{kind}/{TAG}", "ContextKeyType": "string",
-             "ContextKeyValues": [self.config.target.name]}
+             "ContextKeyValues": [self.plan.name]}
             for kind in ("ResourceTag", "RequestTag")
         ]  # fmt: skip
         found: set[str] = set()
@@ -353,9 +346,8 @@ class Before:
         return found
 
 
-def vcpus(config: AwsConfig) -> tuple[float, float]:
+def vcpus(plan: AwsPlan) -> tuple[float, float]:
     """vCPUs at their most, on demand and on Spot: all workers, and a migration. A rollout takes more for a while."""
-    plan = aws_plan(config, describe(config))
     running = {service.role.name for service in plan.services}
     on_demand, spot = sum(one.cpu for one in plan.families if one.role.name not in running) / 1024, 0.0
     for service in plan.services:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_stack.backends.aws.plan.alarms import OFF
+from airflow_stack.backends.aws.plan.servers import Queues
 from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, size, warning
 
@@ -20,10 +21,9 @@ class Data(AwsPart):
 
     def alarms(self) -> Iterator[Finding]:
         """Those of this stack that are in alarm."""
-        found = self._client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.config.target.name}-")
+        found = self._client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{self.plan.name}-")
         alarms = [*found.get("MetricAlarms", []), *found.get("CompositeAlarms", [])]
-        # Whatever the config says by now: it may be newer than what is deployed.
-        off = f"{self.config.target.name}-{OFF}"
+        off = f"{self.plan.name}-{OFF}"  # whatever the config says by now: it may be newer than what is deployed
         raised = [one for one in alarms if one["StateValue"] == "ALARM" and one["AlarmName"] != off]
         for alarm in raised:
             about = str(alarm.get("AlarmDescription", "")).strip()
@@ -33,10 +33,11 @@ class Data(AwsPart):
 
     def dead_letters(self) -> Iterator[Finding]:
         """Tasks that were delivered several times, and killed their worker each time."""
-        if self.config.broker.kind != "sqs":
+        queues = self.plan.broker
+        if not isinstance(queues, Queues):
             return
         sqs = self._client("sqs")
-        for url in sqs.list_queues(QueueNamePrefix=f"{self.config.target.name}-dead-letters-").get("QueueUrls", []):
+        for url in sqs.list_queues(QueueNamePrefix=queues.dead_letters).get("QueueUrls", []):
             number = int(_attribute(sqs, url, "ApproximateNumberOfMessages"))
             if number:
                 yield warning(
@@ -49,9 +50,9 @@ class Data(AwsPart):
 
     def database(self) -> Iterator[Finding]:
         """State and free storage of RDS."""
-        if self.config.database.kind != "rds":
+        if self.plan.database is None:
             return
-        identifier = f"{self.config.target.name}-database"
+        identifier = self.plan.database.identifier
         (instance,) = self._client("rds").describe_db_instances(DBInstanceIdentifier=identifier)["DBInstances"]
         status, allocated = instance["DBInstanceStatus"], instance["AllocatedStorage"] * 1024**3
         events = f"aws rds describe-events --source-type db-instance --source-identifier {identifier}"
@@ -102,7 +103,7 @@ class Data(AwsPart):
 
     def certificate(self) -> Iterator[Finding]:
         """That of the domain; ACM renews its own as long as it can prove the domain."""
-        settings = self.config.target.load_balancer
+        settings = self.plan.entry.asked
         if settings.domain is None:
             return
         acm = self._client("acm")

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.environment import ONE_OFF, roles
-from airflow_stack.backends.aws.memory import advice
+from airflow_stack.backends.aws.plan.environment import ONE_OFF, roles
+from airflow_stack.backends.aws.plan.memory import advice
 from airflow_stack.operations.doctor.aws_part import AwsPart
 from airflow_stack.operations.doctor.finding import Finding, missing, ok, warning
 

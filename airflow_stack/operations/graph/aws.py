@@ -1,17 +1,13 @@
-"""The topology of a stack on AWS, from its config and what the backend makes its task definitions and rules of."""
+"""The topology of a stack on AWS, from its plan and the containers of its tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from airflow_stack.airflow import Deployment
-from airflow_stack.backends.aws.environment import LOOKUPS, ONE_OFF, TASK_LOGS
-from airflow_stack.backends.aws.metrics import namespace
-from airflow_stack.backends.aws.plan import aws_plan
+from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.environment import LOOKUPS, ONE_OFF, TASK_LOGS
 from airflow_stack.backends.aws.plan.network import OwnVpc
-from airflow_stack.config import AwsConfig
-from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker
+from airflow_stack.backends.aws.plan.servers import Cache, Queues
 from airflow_stack.operations.graph.topology import (
     TIMES,
     Edge,
@@ -24,27 +20,25 @@ from airflow_stack.operations.graph.topology import (
     listed,
     topology,
 )
-from airflow_stack.operations.task_containers import task_containers
+from airflow_stack.operations.task_containers import Containers
 
 
-def aws_topology(config: AwsConfig, deployment: Deployment, stack: str) -> Topology:
-    """Services and their sizes, what they stand in, and what they use."""
-    return _Picture(config, deployment, stack).topology()
+def aws_topology(plan: AwsPlan, containers: Containers, version: str, stack: str) -> Topology:
+    """Services and their sizes, what they stand in, and what they use; ``version`` is Airflow's."""
+    return _Picture(plan, containers, version, stack).topology()
 
 
 class _Picture:
-    def __init__(self, config: AwsConfig, deployment: Deployment, stack: str) -> None:
-        self._config, self._target, self._stack = config, config.target, stack
-        self._deployment = deployment
-        self._plan = aws_plan(config, deployment)
-        self._network = self._plan.network
+    def __init__(self, plan: AwsPlan, containers: Containers, version: str, stack: str) -> None:
+        self._plan, self._containers, self._version, self._stack = plan, containers, version, stack
+        self._network = plan.network
 
     def topology(self) -> Topology:
-        target = self._target
+        plan = self._plan
         return topology(
             f"Airflow stack {self._stack}",
-            f"Topology of the Airflow stack {self._stack} ({target.name}) on AWS, region {target.region}:"
-            f" {len(self._plan.services)} ECS services on Fargate.",
+            f"Topology of the Airflow stack {self._stack} ({plan.name}) on AWS, region {plan.region}:"
+            f" {len(plan.services)} ECS services on Fargate.",
             [*self._outside(), *self._entry(), *self._tasks(), *self._data(), *self._regional()],
             self._groups(),
             [*self._ways_in(), *self._uses(), *self._ways_out()],
@@ -53,8 +47,8 @@ class _Picture:
     # Boxes
 
     def _groups(self) -> Iterator[Group]:
-        target, vpc = self._target, self._network.vpc
-        yield Group("region", "AWS", (target.region,))
+        plan, vpc = self._plan, self._network.vpc
+        yield Group("region", "AWS", (plan.region,))
         if isinstance(vpc, OwnVpc):
             yield Group("vpc", "VPC", (vpc.cidr, f"zones {', '.join(vpc.letters)}"), "region")
         else:
@@ -63,29 +57,29 @@ class _Picture:
         yield Group("private", "Private subnets", listed(vpc.private), "vpc")
         yield Group(
             "cluster",
-            f"ECS cluster {target.name}",
-            (f"Fargate, {target.architecture}", f"image airflow {self._deployment.version}"),
+            f"ECS cluster {plan.cluster.name}",
+            (f"Fargate, {plan.architecture}", f"image airflow {self._version}"),
             "public" if self._network.public_ip else "private",
         )
 
     def _outside(self) -> Iterator[Node]:
-        target = self._target
-        allowed = target.load_balancer.allowed_cidrs
+        asked = self._plan.entry.asked
+        allowed = asked.allowed_cidrs
         yield Node(
             "user", "You", Kind.OUTSIDE, 0, 1, (f"from {allowed[0]}", *allowed[1:3], *["…"][: bool(allowed[3:])])
         )
-        if target.load_balancer.oidc is not None:
-            issuer = target.load_balancer.oidc.issuer.removeprefix("https://")
+        if asked.oidc is not None:
+            issuer = asked.oidc.issuer.removeprefix("https://")
             yield Node("oidc", "OpenID provider", Kind.OUTSIDE, 0, 2, (issuer,))
         if self._network.way_out != "vpc_endpoints":
             yield Node("internet", "Internet", Kind.OUTSIDE, 0, 3, ("and AWS's public endpoints",))
-        if self._config.database.kind == "external":
+        if self._plan.database is None:
             yield Node("database", "External database", Kind.DATA, 6, 1, ("secret database_url",))
-        if self._config.broker.kind == "external":
+        if self._plan.broker is None:
             yield Node("broker", "External broker", Kind.DATA, 6, 2, ("secret broker_url",))
 
     def _entry(self) -> Iterator[Node]:
-        balancer = self._target.load_balancer
+        balancer = self._plan.entry.asked
         details = ["application load balancer", balancer.domain or "its own name of AWS"]
         if balancer.hosted_zone_id is not None:
             details.append("Route 53, certificate of ACM")
@@ -116,15 +110,16 @@ class _Picture:
                 if service.schedule is not None:
                     details.append(f"{service.schedule.time_zone}: by the hour")
                 if service.role.spec.broker == "takes":
-                    details.append(f"each {self._config.worker.concurrency} tasks at a time")
-            if beside := [container["name"] for container in self._containers(role)[1:]]:
+                    details.append(f"each {self._plan.slots} tasks at a time")
+            if beside := [container["name"] for container in self._containers[role][1:]]:
                 details += [f"with {line}" if not number else line for number, line in enumerate(listed(beside, 22))]
             tier = 2 if spec.serves == "ui" else 3
             yield Node(_id(role), title, Kind.AIRFLOW, tier, spec.column, tuple(details), "cluster", (role,), many)
 
     def _data(self) -> Iterator[Node]:
-        database, broker = self._config.database, self._config.broker
-        if isinstance(database, RdsDatabase):
+        broker = self._plan.broker
+        if self._plan.database is not None:
+            database = self._plan.database.asked
             facts = (
                 f"PostgreSQL {database.version}",
                 database.instance_class,
@@ -133,18 +128,18 @@ class _Picture:
                 f"backups of {database.backup_days} days",
             )
             yield Node("database", "RDS", Kind.DATA, 4, 1, facts, "private", many=database.multi_az)
-        if isinstance(broker, ElastiCacheBroker):
-            nodes = broker.replicas + 1
-            engine = (broker.engine, broker.node_type, f"{nodes} node{'s' if nodes > 1 else ''}")
+        if isinstance(broker, Cache):
+            nodes = broker.nodes
+            engine = (broker.asked.engine, broker.asked.node_type, f"{nodes} node{'s' if nodes > 1 else ''}")
             yield Node("broker", "ElastiCache", Kind.DATA, 4, 2, engine, "private", many=nodes > 1)
-        if isinstance(broker, SqsBroker):
-            queue = ("queue of tasks", f"dead letters after {broker.max_receives} tries")
+        if isinstance(broker, Queues):
+            queue = ("queue of tasks", f"dead letters after {broker.asked.max_receives} tries")
             yield Node("broker", "SQS", Kind.DATA, 5, 2, queue, "region")
 
     def _regional(self) -> Iterator[Node]:
-        target = self._target
-        stored = listed([secret.name for secret in self._plan.secrets])
-        looked_up = [f"{target.name}/{kind}/…" for kind in LOOKUPS]
+        plan = self._plan
+        stored = listed([secret.name for secret in plan.secrets.files])
+        looked_up = [f"{plan.name}/{kind}/…" for kind in LOOKUPS]
         yield Node("secrets", "Secrets Manager", Kind.SECRET, 5, 0, (*stored, "and yours:", *looked_up), "region")
         yield Node(
             "registry",
@@ -152,26 +147,26 @@ class _Picture:
             Kind.STORE,
             5,
             1,
-            ("image with dags, plugins,", f"config; for {target.architecture}"),
+            ("image with dags, plugins,", f"config; for {plan.architecture}"),
             "region",
         )
-        logs = [f"{TASK_LOGS}: {target.logs.task_log_days} days"]
-        if target.logs.firelens:
-            logs.append(f"service logs: {target.logs.retention_days} days")
+        logs = [f"{TASK_LOGS}: {plan.bucket.days[TASK_LOGS]} days"]
+        if plan.logs.firelens:
+            logs.append(f"service logs: {plan.logs.days} days")
             yield Node("firehose", "Firehose", Kind.PLATFORM, 4, 4, ("service logs", "queries: Athena"), "region")
         yield Node("bucket", "S3", Kind.STORE, 5, 3, ("private bucket", *logs), "region")
-        watch = [f"{len(self._log_groups())} log groups, {target.logs.retention_days} days", "dashboard, alarms"]
-        if target.metrics.alarm_email is not None:
+        watch = [f"{len(plan.log_groups)} log groups, {plan.logs.days} days", "dashboard, alarms"]
+        if plan.watching.email is not None:
             watch.append("alarms by mail: SNS")
-        watch.append(f"metrics {namespace(target.name)}")
-        if target.metrics.container_insights:
+        watch.append(f"metrics {plan.watching.namespace}")
+        if plan.cluster.insights:
             watch.append("Container Insights")
         yield Node("cloudwatch", "CloudWatch", Kind.PLATFORM, 5, 4, tuple(watch), "region")
 
     # Edges
 
     def _ways_in(self) -> Iterator[Edge]:
-        balancer = self._target.load_balancer
+        balancer = self._plan.entry.asked
         yield Edge("user", "load_balancer", "HTTPS" if balancer.https else "HTTP, unencrypted")
         yield Edge("load_balancer", "oidc", "login")
         for service in self._plan.services:
@@ -192,7 +187,7 @@ class _Picture:
     def _uses(self) -> Iterator[Edge]:
         families = self._plan.families
         names = [family.role.name for family in families]
-        secrets = {role: {one["valueFrom"] for one in self._containers(role)[0].get("secrets", [])} for role in names}
+        secrets = {role: {one["valueFrom"] for one in self._containers[role][0].get("secrets", [])} for role in names}
         yield from self._from([role for role in names if "sql_alchemy_conn" in secrets[role]], "database", "SQL")
         for family in families:
             if family.role.spec.broker is not None:
@@ -203,8 +198,7 @@ class _Picture:
         logs = [one.role.name for one in families if one.role.spec.writes_task_logs or one.role.spec.serves == "ui"]
         yield from self._from(logs, "bucket", "task logs")
         yield from self._from(names, "cloudwatch", "logs, metrics")
-        routed = [role for role in names if any("firelensConfiguration" in one for one in self._containers(role))]
-        if routed == [service.role.name for service in self._plan.services]:
+        if self._plan.logs.firelens:
             yield Edge("cluster", "firehose", "of the services")
         yield Edge("firehose", "bucket", "")
 
@@ -220,15 +214,6 @@ class _Picture:
 
     def _from(self, found: list[str], target: str, label: str) -> list[Edge]:
         return from_all("cluster", map(_id, found), target, label, self._tasks())
-
-    def _containers(self, role: str) -> list[dict[str, Any]]:
-        return task_containers(self._config, self._deployment, role)
-
-    def _log_groups(self) -> list[str]:
-        """Of what runs in ECS."""
-        found = [family.role.name for family in self._plan.families]
-        found += ["exec"] if self._target.exec else []
-        return [*found, "firehose"] if self._target.logs.firelens else found
 
 
 def _id(role: str) -> str:

@@ -6,8 +6,9 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow_stack.backends.aws.metrics import QUEUED, RUNNING, namespace
-from airflow_stack.config import AwsConfig
+from airflow_stack.backends.aws.plan import AwsPlan
+from airflow_stack.backends.aws.plan.metrics import QUEUED, RUNNING
+from airflow_stack.backends.aws.plan.servers import Cache, DatabasePlan, Queues
 from airflow_stack.operations.aws_client import client
 from airflow_stack.operations.running.interface import RoleStatus, Work
 
@@ -15,24 +16,26 @@ from airflow_stack.operations.running.interface import RoleStatus, Work
 FRESH = timedelta(minutes=5)
 
 
-def status(config: AwsConfig) -> list[RoleStatus]:
+def status(plan: AwsPlan) -> list[RoleStatus]:
     """Those of the two that are the stack's own and that the caller may look at: the services are what matters."""
     from botocore.exceptions import ClientError
 
     found: list[RoleStatus] = []
-    for known, look in (
-        (config.database.kind == "rds", _database),
-        (config.broker.kind == "sqs", _queue),
-        (config.broker.kind == "elasticache", _cache),
-    ):
+    for server in (plan.database, plan.broker):
         with suppress(ClientError):
-            found += [look(config.target.name, config.target.region)] if known else []
+            match server:
+                case DatabasePlan():
+                    found.append(_database(server, plan.region))
+                case Queues():
+                    found.append(_queue(server, plan.region))
+                case Cache():
+                    found.append(_cache(server, plan.region))
     return found
 
 
-def work(config: AwsConfig, cluster: str, worker: str) -> Work | None:
+def work(plan: AwsPlan, cluster: str, worker: str) -> Work | None:
     """The youngest pair of figures; None where the publisher, a part of the scheduler's task, has sent none lately."""
-    cloudwatch = client("cloudwatch", config.target.region)
+    cloudwatch = client("cloudwatch", plan.region)
     dimensions = [
         {"Name": "ClusterName", "Value": cluster.rpartition("/")[2]},
         {"Name": "ServiceName", "Value": worker.rpartition("/")[2]},
@@ -42,7 +45,7 @@ def work(config: AwsConfig, cluster: str, worker: str) -> Work | None:
     values = {}
     for name in (RUNNING, QUEUED):
         points: list[dict[str, Any]] = cloudwatch.get_metric_statistics(
-            Namespace=namespace(config.target.name), MetricName=name, Dimensions=dimensions, StartTime=end - FRESH,
+            Namespace=plan.watching.namespace, MetricName=name, Dimensions=dimensions, StartTime=end - FRESH,
             EndTime=end, Period=60, Statistics=["Maximum"],
         )["Datapoints"]  # fmt: skip
         if not points:
@@ -51,21 +54,22 @@ def work(config: AwsConfig, cluster: str, worker: str) -> Work | None:
     return Work(running=values[RUNNING], queued=values[QUEUED])
 
 
-def _database(name: str, region: str) -> RoleStatus:
-    instance = client("rds", region).describe_db_instances(DBInstanceIdentifier=f"{name}-database")["DBInstances"][0]
+def _database(planned: DatabasePlan, region: str) -> RoleStatus:
+    rds = client("rds", region)
+    instance = rds.describe_db_instances(DBInstanceIdentifier=planned.identifier)["DBInstances"][0]
     version = f"{instance['Engine']} {instance['EngineVersion']}"
     return _server("database", instance["DBInstanceStatus"], version, instance.get("InstanceCreateTime"))
 
 
-def _cache(name: str, region: str) -> RoleStatus:
-    groups = client("elasticache", region).describe_replication_groups(ReplicationGroupId=f"{name}-broker")
+def _cache(planned: Cache, region: str) -> RoleStatus:
+    groups = client("elasticache", region).describe_replication_groups(ReplicationGroupId=planned.identifier)
     group = groups["ReplicationGroups"][0]
     return _server("broker", group["Status"], group.get("Engine", "elasticache"), None)
 
 
-def _queue(name: str, region: str) -> RoleStatus:
+def _queue(planned: Queues, region: str) -> RoleStatus:
     sqs = client("sqs", region)
-    urls = sqs.list_queues(QueueNamePrefix=f"{name}-tasks-").get("QueueUrls", [])
+    urls = sqs.list_queues(QueueNamePrefix=planned.tasks).get("QueueUrls", [])
     if not urls:
         return _server("broker", "gone", "sqs", None)
     keys = ["ApproximateNumberOfMessages", "CreatedTimestamp"]

@@ -14,7 +14,9 @@ import typer
 
 from airflow_stack.airflow import describe
 from airflow_stack.airflow.advice import Advice
-from airflow_stack.backends.aws.memory import advice
+from airflow_stack.backends.aws.plan import AwsPlan, aws_plan
+from airflow_stack.backends.aws.plan.environment import ONE_OFF
+from airflow_stack.backends.aws.plan.memory import advice
 from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import plain_errors
@@ -36,7 +38,6 @@ from airflow_stack.operations.running.interface import (
 )
 from airflow_stack.releases import RoleSpec
 
-ONE_OFF = "one-off"
 # What the config takes at most.
 MOST_WORKERS, MOST = 1000, 20
 
@@ -76,16 +77,16 @@ class AwsStack:
 
     def status(self) -> list[RoleStatus]:
         with self._plain_errors():
-            return [*self._services.status(self.roles()), *aws_servers.status(self.config)]
+            return [*self._services.status(self.roles()), *aws_servers.status(self._plan)]
 
     def work(self) -> Work | None:
         with self._plain_errors():
-            found = aws_servers.work(self.config, self.known["cluster"], self.known["services"][self._workers.name])
+            found = aws_servers.work(self._plan, self.known["cluster"], self.known["services"][self._workers.name])
             return replace(found, kills=self.kills()) if found else None
 
     def kills(self) -> tuple[Kill, ...]:
         """Tasks that the kernel has killed for memory, as the workers' log has them; none where that log is in S3."""
-        if self.config.target.logs.firelens:
+        if self._plan.logs.firelens:
             return ()
         size, slots, now = self.config.target.worker, self.config.worker.concurrency, datetime.now(UTC)
         role = self._workers.name
@@ -99,6 +100,10 @@ class AwsStack:
         return kills.of_facts(facts, self.config.target.worker.memory, self.config.worker.concurrency, self._more)
 
     @cached_property
+    def _plan(self) -> AwsPlan:
+        return aws_plan(self.config, describe(self.config))
+
+    @cached_property
     def _workers(self) -> RoleSpec:
         return describe(self.config).one(elastic=True).spec
 
@@ -109,11 +114,12 @@ class AwsStack:
     def logs(self, roles: Sequence[str], since: datetime | None, tail: int | None, follow: bool) -> Iterator[LogLine]:
         groups: dict[str, str] = self.known["log_groups"]
         wanted = [known_role(role, sorted(groups), self.name) for role in roles] or list(groups)
-        elsewhere = [role for role in wanted if role != ONE_OFF] if self.config.target.logs.firelens else []
+        routed = {family.role.name for family in self._plan.families if family.log_route == "Firehose"}
+        elsewhere = [role for role in wanted if role in routed]
         if elsewhere and roles:
             raise OperationError(
                 f"with target.logs.firelens the logs of {', '.join(elsewhere)} are in S3, and five minutes late.\n"
-                f"Query them with Athena, in the workgroup {self.config.target.name}-logs, which has examples."
+                f"Query them with Athena, in the workgroup {self._plan.logs.workgroup}, which has examples."
             )
         with self._plain_errors():
             shown = {role: groups[role] for role in wanted if role not in elsewhere}
@@ -121,7 +127,7 @@ class AwsStack:
 
     def shell(self, role: str, command: Sequence[str]) -> int:
         known_role(role, self.roles(), self.name)
-        if not self.config.target.exec:
+        if not self._plan.cluster.exec:
             raise OperationError(
                 "a shell on AWS is off.\nAllow it with airflow-stack:target.exec: true in"
                 f" Pulumi.{self.name}.yaml, and: pulumi up --stack {self.name}"

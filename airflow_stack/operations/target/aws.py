@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,8 @@ from airflow_stack.errors import OperationError
 from airflow_stack.operations.target.interface import Target
 
 if TYPE_CHECKING:
-    from airflow_stack.airflow import Role
+    from airflow_stack.airflow import Deployment, Role
+    from airflow_stack.backends.aws.plan import AwsPlan
     from airflow_stack.cost import Estimate, Load
     from airflow_stack.operations.backup.aws_target import AwsTarget
     from airflow_stack.operations.dags.subject import Memory, Source
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_stack.operations.graph.topology import Topology
     from airflow_stack.operations.running.aws_stack import AwsStack
     from airflow_stack.operations.running.interface import Say
+    from airflow_stack.operations.task_containers import Containers
     from airflow_stack.outputs import StackOutputs
 
 # Handed to Pulumi by name: to import them here would cost every preview two SDKs.
@@ -67,36 +70,50 @@ class OnAws(Target[AwsConfig, "AwsStack"]):
     def explained(self, config: str) -> str:
         return config
 
+    @cached_property
+    def _deployment(self) -> Deployment:
+        from airflow_stack.airflow import describe
+
+        return describe(self.config)
+
+    @cached_property
+    def _plan(self) -> AwsPlan:
+        from airflow_stack.backends.aws.plan import aws_plan
+
+        return aws_plan(self.config, self._deployment)
+
+    def _containers(self) -> Containers:
+        from airflow_stack.operations.task_containers import task_containers
+
+        return task_containers(self.config, self._deployment, self._plan)
+
     def bill(self, load: Load | None = None) -> Estimate:
         from airflow_stack.cost import estimate
 
-        return estimate(self.config) if load is None else estimate(self.config, load)
+        return estimate(self._plan) if load is None else estimate(self._plan, load)
 
     def topology(self) -> Topology:
-        from airflow_stack.airflow import describe
         from airflow_stack.operations.graph.aws import aws_topology
 
-        return aws_topology(self.config, describe(self.config), self.stack)
+        return aws_topology(self._plan, self._containers(), self._deployment.version, self.stack)
 
     def facts(self) -> tuple[Fact, ...]:
-        from airflow_stack.airflow import describe
         from airflow_stack.backends.images import image
         from airflow_stack.operations.diff.aws import aws_facts
 
         airflow = image("airflow", self.config, self.program, self.config.target.image_origin)
-        return tuple(aws_facts(self.config, describe(self.config), airflow))
+        return tuple(aws_facts(self.config, self._deployment, self._plan, self._containers(), airflow))
 
     def dags(self, say: Say) -> Source:
         """The image below the project's, for this machine's processor, with the folders that the project's copies.
 
         The options that AWS adds are about servers, logs and metrics: no import and no task depends on them here.
         """
-        from airflow_stack.airflow import describe
         from airflow_stack.backends.images import image
         from airflow_stack.operations import origin
         from airflow_stack.operations.dags.subject import Source
 
-        target, deployment = self.config.target, describe(self.config)
+        target, deployment = self.config.target, self._deployment
         project = (self.program / Path(target.project_dir).expanduser()).resolve()
         settled = target.image_origin == "debian"
         of = target.image_origin if settled else origin.recorded(self.config, self.program, say)
@@ -154,7 +171,7 @@ class OnAws(Target[AwsConfig, "AwsStack"]):
     def before_first_deployment(self, say: Say) -> list[Group]:
         from airflow_stack.operations.doctor import aws_before
 
-        return aws_before.examine(self.stack, self.config, say)
+        return aws_before.examine(self.stack, self._plan, say)
 
     def looks_into(self, running: AwsStack, *, deep: bool) -> tuple[list[Look], str]:
         from airflow_stack.operations.doctor import aws_stack

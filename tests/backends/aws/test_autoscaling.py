@@ -8,7 +8,7 @@ import pulumi
 import pytest
 
 from airflow_stack.backends.aws.autoscaling import Autoscaling
-from airflow_stack.backends.aws.metrics import RATIO
+from airflow_stack.backends.aws.plan.metrics import RATIO
 from backends.aws.recorded import Recorded, config, planned, record
 
 TARGET = "aws:appautoscaling/target:Target"

@@ -10,7 +10,7 @@ import pulumi
 import pytest
 
 from airflow_stack.backends.aws.broker import Broker
-from backends.aws.recorded import Recorded, config, record, resolved
+from backends.aws.recorded import Recorded, config, planned, record, resolved
 
 QUEUE = "aws:sqs/queue:Queue"
 QUEUE_POLICY = "aws:sqs/queuePolicy:QueuePolicy"
@@ -30,7 +30,9 @@ def build(target: dict[str, Any] | None = None, **broker: Any) -> Broker:
     )
     cache = stack.broker.kind == "elasticache"
     groups: Any = SimpleNamespace(broker_id=pulumi.Output.from_input("sg-broker") if cache else None)
-    return Broker("airflow", stack, network, groups, pulumi.Output.secret("hunter2-hunter2-") if cache else None)
+    return Broker(
+        "airflow", planned(stack).broker, network, groups, pulumi.Output.secret("hunter2-hunter2-") if cache else None
+    )
 
 
 def recorded(target: dict[str, Any] | None = None, **broker: Any) -> Recorded:

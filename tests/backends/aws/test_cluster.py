@@ -8,7 +8,7 @@ import pulumi
 from pulumi_aws import ecs
 
 from airflow_stack.backends.aws.cluster import Cluster
-from backends.aws.recorded import Recorded, config, record, resolved
+from backends.aws.recorded import Recorded, config, planned, record, resolved
 
 CLUSTER = "aws:ecs/cluster:Cluster"
 CAPACITY = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
@@ -16,7 +16,7 @@ LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
 
 def recorded(**target: Any) -> Recorded:
-    return record(lambda: Cluster("airflow", config(target)))
+    return record(lambda: Cluster("airflow", planned(config(target)).cluster))
 
 
 def test_the_cluster_has_both_capacity_providers() -> None:
@@ -57,7 +57,7 @@ def test_who_uses_the_cluster_waits_for_its_capacity() -> None:
     """Rule: a service is made after, and deleted before, the attachment of its capacity provider."""
 
     def reader() -> pulumi.ComponentResource:
-        cluster = Cluster("airflow", config())
+        cluster = Cluster("airflow", planned(config()).cluster)
         for purpose, value in (("arn", cluster.arn), ("name", cluster.cluster_name)):
             ecs.Service(f"by-{purpose}", cluster=value)
         return cluster
@@ -68,5 +68,5 @@ def test_who_uses_the_cluster_waits_for_its_capacity() -> None:
 
 def test_the_attributes_are_the_clusters_own() -> None:
     """Rule: arn and cluster_name are plain names of the cluster."""
-    assert resolved(lambda: Cluster("airflow", config({"name": "etl"})).cluster_name) == "etl"
-    assert resolved(lambda: Cluster("airflow", config()).arn).endswith(":airflow-cluster")
+    assert resolved(lambda: Cluster("airflow", planned(config({"name": "etl"})).cluster).cluster_name) == "etl"
+    assert resolved(lambda: Cluster("airflow", planned(config()).cluster).arn).endswith(":airflow-cluster")

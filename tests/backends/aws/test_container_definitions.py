@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.container_definitions import TaskFacts, container_definitions
-from airflow_stack.backends.aws.environment import Facts, environment, roles
+from airflow_stack.backends.aws.plan.container_definitions import TaskFacts, container_definitions
+from airflow_stack.backends.aws.plan.environment import Facts, environment, roles
+from airflow_stack.backends.aws.plan.services import Family
 from airflow_stack.config import AwsConfig
-from backends.aws.recorded import ACCOUNT, REGION, config
+from backends.aws.recorded import ACCOUNT, REGION, config, planned
 
 GOLDEN = Path(__file__).parent / "golden"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/airflow@sha256:{'0a' * 32}"
@@ -56,10 +57,15 @@ def task_facts(stack: AwsConfig, role: str) -> TaskFacts:
     )
 
 
+def family(stack: AwsConfig, role: str) -> Family:
+    """Of a role, by the plan."""
+    return next(one for one in planned(stack).families if one.role.name == role)
+
+
 def rendered(stack: AwsConfig, role: str) -> list[dict[str, Any]]:
     """The containers of a role, the main one first."""
     found: list[dict[str, Any]] = json.loads(
-        container_definitions(stack, describe(stack), role, task_facts(stack, role))
+        container_definitions(stack, describe(stack), family(stack, role), task_facts(stack, role))
     )
     return found
 
@@ -152,8 +158,10 @@ def test_the_text_is_canonical(role: str) -> None:
             "secret_arns": dict(reversed(list(facts.secret_arns.items()))),
         }
     )
-    one = container_definitions(stack, describe(stack), role, facts)
-    assert one == container_definitions(made("default"), describe(made("default")), role, shuffled)
+    one = container_definitions(stack, describe(stack), family(stack, role), facts)
+    assert one == container_definitions(
+        made("default"), describe(made("default")), family(made("default"), role), shuffled
+    )
     assert one == json.dumps(json.loads(one), sort_keys=True, separators=(",", ":"))
 
 
@@ -191,7 +199,7 @@ def test_a_secret_without_an_arn_is_an_error() -> None:
     stack = made("default")
     facts = TaskFacts(**{**vars(task_facts(stack, "worker")), "secret_arns": {}})
     with pytest.raises(KeyError):
-        container_definitions(stack, describe(stack), "worker", facts)
+        container_definitions(stack, describe(stack), family(stack, "worker"), facts)
 
 
 def test_a_role_is_what_it_is_everywhere() -> None:
@@ -303,7 +311,7 @@ def test_firelens_without_a_stream_is_an_error() -> None:
     stack = made("firelens-exec-elasticache")
     facts = TaskFacts(**{**vars(task_facts(stack, "worker")), "firehose": None})
     with pytest.raises(ValueError, match="stream"):
-        container_definitions(stack, describe(stack), "worker", facts)
+        container_definitions(stack, describe(stack), family(stack, "worker"), facts)
 
 
 @pytest.mark.parametrize("role", ROLES)

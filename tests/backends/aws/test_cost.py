@@ -13,14 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_stack import cli
-from airflow_stack.backends.aws import side_containers
+from airflow_stack.backends.aws.plan import side_containers
 from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import Capacity, Schedule
 from airflow_stack.config.aws.types import RDS_MEMORY
 from airflow_stack.cost import Item, Load, PriceError, assumptions, estimate, prices
 from airflow_stack.cost.estimate import spot_share
 from airflow_stack.cost.hours import hours_per_week, minutes, share
-from backends.aws.recorded import SMALLEST
+from backends.aws.recorded import SMALLEST, planned
 
 PROGRAM = Path(__file__).parents[3]
 NIGHTLY = PROGRAM / "tests/config/golden/prod.ok.smallest-with-nightly-schedules.yaml"
@@ -41,15 +41,17 @@ def read(file: Path, directory: Path) -> AwsConfig:
 
 
 def usd(config: AwsConfig, load: Load | None = None) -> float:
-    return estimate(config, load or Load()).usd
+    return estimate(planned(config), load or Load()).usd
 
 
 def item(config: AwsConfig, service: str, what: str, load: Load | None = None) -> Item:
     """The one line whose description begins so."""
     found = [
-        one for one in estimate(config, load or Load()).items if one.service == service and one.what.startswith(what)
+        one
+        for one in estimate(planned(config), load or Load()).items
+        if one.service == service and one.what.startswith(what)
     ]
-    assert len(found) == 1, [one.what for one in estimate(config).items]
+    assert len(found) == 1, [one.what for one in estimate(planned(config)).items]
     return found[0]
 
 
@@ -93,7 +95,7 @@ def test_a_line_of_the_default_stack_by_hand(service: str, what: str, by_hand: f
 
 def test_no_worker_is_paid_for_while_none_runs() -> None:
     """They start from zero."""
-    assert not [one for one in estimate(stack()).items if one.what.startswith("worker")]
+    assert not [one for one in estimate(planned(stack())).items if one.what.startswith("worker")]
 
 
 def test_a_load_by_hand() -> None:
@@ -108,7 +110,7 @@ def test_a_load_by_hand() -> None:
 
 def test_a_load_beyond_the_workers_is_said() -> None:
     """The bill ends at worker.max, and says so."""
-    month = estimate(stack(), Load(1_000_000, 10))
+    month = estimate(planned(stack()), Load(1_000_000, 10))
     assert "target.worker.max is 5" in month.warnings[0]
     assert next(one for one in month.items if one.what == "worker: 1 vCPU").quantity == 5 * MONTH
 
@@ -132,9 +134,9 @@ def test_spot_is_paid_by_what_is_on_spot() -> None:
 def test_the_way_out_is_paid(egress: str, what: str, by_hand: float) -> None:
     """Gateways with an address each, endpoints in each zone; and then no address of a task."""
     config = stack({"egress": egress, "metrics": {"statsd": False}})
-    found = [one for one in estimate(config).items if one.service == "Network" and one.what == what]
+    found = [one for one in estimate(planned(config)).items if one.service == "Network" and one.what == what]
     assert found[0].usd == pytest.approx(by_hand)
-    assert not [one for one in estimate(config).items if one.what == "public IPv4 addresses of tasks"]
+    assert not [one for one in estimate(planned(config)).items if one.what == "public IPv4 addresses of tasks"]
 
 
 def test_an_existing_network_s_gateways_are_its_owner_s() -> None:
@@ -142,7 +144,7 @@ def test_an_existing_network_s_gateways_are_its_owner_s() -> None:
     public, private = ["subnet-0a1b2c3d", "subnet-1a1b2c3d"], ["subnet-2a1b2c3d", "subnet-3a1b2c3d"]
     ids = {"vpc_id": "vpc-0a1b2c3d", "public_subnet_ids": public, "private_subnet_ids": private}
     network_ = {"kind": "existing"} | ids
-    items = estimate(stack({"network": network_, "egress": "nat"})).items
+    items = estimate(planned(stack({"network": network_, "egress": "nat"}))).items
     assert not [one for one in items if "NAT" in one.what or one.what == "public IPv4 addresses of tasks"]
 
 
@@ -169,13 +171,13 @@ def test_a_price_that_was_derived_is_marked() -> None:
     assert line.derived
     assert line.unit_usd == pytest.approx(0.239 * 1.19)
     assert not item(config, "RDS", "gp3").derived
-    assert not any(one.derived for one in estimate(stack(database={"instance_class": "db.r7g.large"})).items)
+    assert not any(one.derived for one in estimate(planned(stack(database={"instance_class": "db.r7g.large"}))).items)
 
 
 def test_a_region_without_prices_is_one_clear_error() -> None:
     """With those that there are."""
     with pytest.raises(PriceError, match=r"no prices for sa-east-1 .* us-east-1, eu-west-1, eu-central-1"):
-        estimate(stack({"region": "sa-east-1"}))
+        estimate(planned(stack({"region": "sa-east-1"})))
 
 
 def test_every_price_has_a_source_and_a_date() -> None:

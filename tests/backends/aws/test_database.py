@@ -9,7 +9,7 @@ import pulumi
 import pytest
 
 from airflow_stack.backends.aws.database import Database
-from backends.aws.recorded import Recorded, config, record, resolved
+from backends.aws.recorded import Recorded, config, planned, record, resolved
 
 INSTANCE = "aws:rds/instance:Instance"
 PARAMETERS = "aws:rds/parameterGroup:ParameterGroup"
@@ -25,7 +25,9 @@ def build(target: dict[str, Any] | None = None, **database: Any) -> Database:
         private_subnet_ids=[pulumi.Output.from_input(subnet) for subnet in ("subnet-a", "subnet-b")]
     )
     groups: Any = SimpleNamespace(database_id=pulumi.Output.from_input("sg-database"))
-    return Database("airflow", stack, network, groups, pulumi.Output.secret("hunter2-hunter2"))
+    asked = planned(stack).database
+    assert asked
+    return Database("airflow", asked, network, groups, pulumi.Output.secret("hunter2-hunter2"))
 
 
 def recorded(target: dict[str, Any] | None = None, **database: Any) -> Recorded:
@@ -142,9 +144,6 @@ def test_its_address_and_identifier_are_told() -> None:
     assert resolved(lambda: build().identifier) == "airflow-database"
 
 
-def test_an_external_database_makes_nothing() -> None:
-    """Rule: no resource at all, an empty address, and no identifier."""
-    made = recorded(kind="external")
-    assert [resource.type for resource in made.resources] == ["airflow-stack:aws:Database"]
-    assert made.result.identifier is None
-    assert resolved(lambda: build(kind="external").address) == ""
+def test_an_external_database_is_none_of_ours() -> None:
+    """Rule: it is not in the plan, and so nothing of it is made."""
+    assert planned(config(database={"kind": "external"})).database is None

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.environment import (
+from airflow_stack.backends.aws.plan.environment import (
     DIFFERENCES,
     Facts,
     environment,

@@ -13,9 +13,10 @@ import boto3
 import pytest
 from aws.translate import KINDS
 
-from airflow_stack.backends.aws.github import TOPICS, GitHubRoles
+from airflow_stack.backends.aws.github import GitHubRoles
+from airflow_stack.backends.aws.plan.github import workflows
 from airflow_stack.config import AwsConfig
-from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, record
+from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, planned, record
 from backends.aws.whole import EXISTING, SWITCHED_ON, deploy
 
 with warnings.catch_warnings():
@@ -24,6 +25,7 @@ with warnings.catch_warnings():
 
 GOLDEN = Path(__file__).parent / "golden"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef"
+TOPICS = {"state", "network", "entry", "data", "compute", "watching"}
 PROVIDER = f"arn:aws:iam::{ACCOUNT}:oidc-provider/token.actions.githubusercontent.com"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/boundary"
 CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/airflow"
@@ -43,7 +45,9 @@ CONFIGS: dict[str, AwsConfig] = {
 
 
 def registered(stack: AwsConfig) -> Recorded:
-    return record(lambda: GitHubRoles("roles", stack, CLUSTER))
+    asked = workflows(planned(stack))
+    assert asked
+    return record(lambda: GitHubRoles("roles", asked, CLUSTER))
 
 
 RECORDED = {name: registered(stack) for name, stack in CONFIGS.items()}
@@ -203,7 +207,7 @@ def excused(finding: Any) -> bool:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_policies_fit_iam(name: str) -> None:
     """Rule: 6,144 characters without white space, 10 policies a role, 64 characters of a role's name."""
-    assert {key.partition("-")[2] for key in documents(name) if key.startswith("deploy")} == set(TOPICS)
+    assert {key.partition("-")[2] for key in documents(name) if key.startswith("deploy")} == TOPICS
     assert all(len(json.dumps(one, separators=(",", ":"))) < 6144 for one in documents(name).values())
     longest = config({"name": "a" * 20, "region": "ap-northeast-1", "github": GITHUB})
     assert all(len(one.inputs["name"]) <= 64 for one in registered(longest).of(ROLE).values())

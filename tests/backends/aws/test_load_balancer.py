@@ -47,8 +47,7 @@ def balancer_of(stack: AwsConfig, client_secret: pulumi.Output[str] | None = Non
     network = Network("airflow", stack.target.name, stack.target.region, planned(stack).network)
     return LoadBalancer(
         "airflow",
-        stack,
-        planned(stack).ui_port,
+        planned(stack).entry,
         network,
         SecurityGroups("airflow", stack.target.name, planned(stack).rules, network),
         client_secret,
@@ -140,8 +139,7 @@ def _named(name: str, stack: AwsConfig) -> LoadBalancer:
     network = Network(name, stack.target.name, stack.target.region, planned(stack).network)
     return LoadBalancer(
         name,
-        stack,
-        planned(stack).ui_port,
+        planned(stack).entry,
         network,
         SecurityGroups(name, stack.target.name, planned(stack).rules, network),
     )

@@ -21,7 +21,7 @@ ERRORS = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/airflow-stack/airflow/fire
 
 def logs(target: dict[str, Any] | None = None) -> Recorded:
     stack = config(target)
-    return record(lambda: Logs("logs", stack, planned(stack).families, "airflow-logs-1", BUCKET))
+    return record(lambda: Logs("logs", planned(stack).logs, "airflow-logs-1", BUCKET))
 
 
 @pytest.fixture(scope="module")

@@ -57,8 +57,8 @@ def recorded(public: bool = False, **target: Any) -> Recorded:
         asked = config(target)
         return Migration(
             "airflow-migration",
-            asked,
-            describe(asked),
+            asked.target.region,
+            describe(asked).init.command,
             SimpleNamespace(arn=output("arn:cluster")),  # type: ignore[arg-type]
             SimpleNamespace(arns={"one-off": output("arn:definition/one-off:7")}),  # type: ignore[arg-type]
             Part("network", task_subnet_ids=[output("subnet-a")], assign_public_ip=public),  # type: ignore[arg-type]

@@ -12,10 +12,10 @@ import pulumi
 import pytest
 
 from airflow_stack.backends.aws.dashboard import Watched, dashboard
-from airflow_stack.backends.aws.metrics import agent_name, is_sent
 from airflow_stack.backends.aws.monitoring import Monitoring
 from airflow_stack.backends.aws.notifications import key_policy, topic_policy
 from airflow_stack.backends.aws.plan import refs
+from airflow_stack.backends.aws.plan.metrics import agent_name, is_sent
 from airflow_stack.backends.aws.service_events import pattern, permission_of
 from airflow_stack.config.aws.data import RdsDatabase
 from backends.aws.recorded import ACCOUNT, REGION, Recorded, config, planned, record

@@ -19,7 +19,7 @@ from airflow_stack.backends.images import Image, images, project_image
 from airflow_stack.backends.push_provider import PushProvider
 from airflow_stack.config import LocalConfig
 from airflow_stack.operations.target.aws import PUSH
-from backends.aws.recorded import Recorded, config, record, resolved
+from backends.aws.recorded import Recorded, config, planned, record, resolved
 from backends.recorder import PROGRAM, machine
 
 REPOSITORY = "aws:ecr/repository:Repository"
@@ -42,12 +42,13 @@ def push(inputs):
 
 
 def recorded(**target: Any) -> Recorded:
-    return record(lambda: Registry("airflow", config(target)))
+    return record(lambda: Registry("airflow", planned(config(target)).repository))
 
 
 def pushed(function: str = PUSH, program: Path = PROGRAM, **target: Any) -> PushedImage:
     stack = config(target)
-    return PushedImage("image", stack, URL, project_image(stack, PROGRAM), program, function)
+    image, plan = project_image(stack, PROGRAM), planned(stack)
+    return PushedImage("image", plan.region, plan.platform, URL, image=image, program=program, function=function)
 
 
 def inputs_of(program: Path = PROGRAM, **target: Any) -> dict[str, Any]:
@@ -92,9 +93,9 @@ def test_what_a_destroy_leaves(throw_away: bool) -> None:
 def test_others_learn_its_url_and_arn() -> None:
     """Rule: the attributes are the repository's own."""
     url = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/airflow-repository"
-    assert resolved(lambda: Registry("airflow", config()).repository_url) == url
+    assert resolved(lambda: Registry("airflow", planned(config()).repository).repository_url) == url
     arn = "arn:aws:ecr:eu-central-1:123456789012:airflow-repository"
-    assert resolved(lambda: Registry("airflow", config()).repository_arn) == arn
+    assert resolved(lambda: Registry("airflow", planned(config()).repository).repository_arn) == arn
 
 
 @pytest.mark.parametrize("origin", ["registry", "debian"])
@@ -225,7 +226,8 @@ def test_the_engine_pushes_once_and_never_in_a_preview(tmp_path: Path) -> None:
         "from airflow_stack.config import AwsConfig, LocalConfig\n"
         f"config = AwsConfig.model_validate({{'target': json.loads({target!r})}})\n"
         f"program = Path({str(PROGRAM)!r})\n"
-        f"image = PushedImage('image', config, {URL!r}, project_image(config, program), program, 'pushes:push')\n"
+        f"image = PushedImage('image', 'eu-central-1', 'linux/arm64', {URL!r}, image=project_image(config, program),"
+        " program=program, function='pushes:push')\n"
         "pulumi.export('reference', image.reference)\n"
     )
     environment = os.environ | {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.environment import Facts, environment, roles
+from airflow_stack.backends.aws.plan.environment import Facts, environment, roles
 from airflow_stack.backends.aws.plan.rights import UNSCOPED
 from airflow_stack.backends.aws.roles import Roles, Used
 from airflow_stack.config import AwsConfig

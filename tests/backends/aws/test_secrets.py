@@ -38,9 +38,9 @@ STACKS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 def stored(stack: AwsConfig, **given: str) -> StoredSecrets:
     """Both components, with servers that are there."""
-    generated = GeneratedSecrets("airflow", stack, Secrets.model_validate(given))
+    generated = GeneratedSecrets("airflow", planned(stack).secrets, Secrets.model_validate(given))
     servers = {DATABASE_SERVER: "db.internal:5432", BROKER_SERVER: "cache.internal:6379"}
-    return StoredSecrets("stored", stack, planned(stack).secrets, generated.values, servers)
+    return StoredSecrets("stored", planned(stack).secrets, generated.values, servers)
 
 
 def recorded(stack: AwsConfig, **given: str) -> Recorded:
@@ -111,7 +111,7 @@ def test_single_values_are_secrets_too() -> None:
     seen: list[Any] = []
 
     def build() -> pulumi.Output[None]:
-        value = GeneratedSecrets("airflow", config(), Secrets()).values["airflow_database_password"]
+        value = GeneratedSecrets("airflow", planned(config()).secrets, Secrets()).values["airflow_database_password"]
 
         async def secrecy() -> None:
             seen.append((await value.is_secret(), await value.future()))
@@ -126,7 +126,9 @@ def test_the_load_balancers_secret_is_among_the_values() -> None:
     """Rule: it is given, never generated, and no task reads it."""
     given = {"oidc_client_secret": "hunter2-hunter2"}
     secrets = Secrets.model_validate(given)
-    value = resolved(lambda: GeneratedSecrets("airflow", config(), secrets).values["oidc_client_secret"])
+    value = resolved(
+        lambda: GeneratedSecrets("airflow", planned(config()).secrets, secrets).values["oidc_client_secret"]
+    )
     assert value == "hunter2-hunter2"
     assert "oidc_client_secret" not in contents(recorded(config(), **given))
 
@@ -160,9 +162,9 @@ def test_a_password_that_elasticache_refuses_is_refused_first(password: str) -> 
     """Rule: before anything is created, without showing it; for other brokers it is as good as ever."""
     secrets = Secrets.model_validate({"redis_password": password})
     with pytest.raises(OperationError, match="16 to 128") as error:
-        record(lambda: GeneratedSecrets("airflow", config(broker={"kind": "elasticache"}), secrets))
+        record(lambda: GeneratedSecrets("airflow", planned(config(broker={"kind": "elasticache"})).secrets, secrets))
     assert password not in str(error.value)
-    record(lambda: GeneratedSecrets("airflow", config(), secrets))
+    record(lambda: GeneratedSecrets("airflow", planned(config()).secrets, secrets))
 
 
 def test_a_preview_knows_no_generated_value() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_stack.backends.aws.plan.rights import BACKUPS
 from airflow_stack.backends.aws.storage import Storage, tls_only
-from backends.aws.recorded import Recorded, config, record, resolved
+from backends.aws.recorded import Recorded, config, planned, record, resolved
 
 BUCKET = "aws:s3/bucket:Bucket"
 LIFECYCLE = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
@@ -20,7 +20,7 @@ THROW_AWAY = {"delete_data": True, "confirm_delete_data": "airflow"}
 
 
 def recorded(**target: Any) -> Recorded:
-    return record(lambda: Storage("airflow", config(target)))
+    return record(lambda: Storage("airflow", planned(config(target)).bucket))
 
 
 def test_the_bucket_is_named_by_the_provider() -> None:
@@ -119,6 +119,6 @@ def test_what_a_destroy_leaves(throw_away: bool) -> None:
 
 def test_others_learn_its_name_and_arn() -> None:
     """Rule: the attributes are the bucket's own."""
-    assert resolved(lambda: Storage("airflow", config()).bucket) == "airflow-bucket"
+    assert resolved(lambda: Storage("airflow", planned(config()).bucket).bucket) == "airflow-bucket"
     arn = "arn:aws:s3:eu-central-1:123456789012:airflow-bucket"
-    assert resolved(lambda: Storage("airflow", config()).bucket_arn) == arn
+    assert resolved(lambda: Storage("airflow", planned(config()).bucket).bucket_arn) == arn

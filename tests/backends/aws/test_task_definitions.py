@@ -11,7 +11,7 @@ import pulumi
 import pytest
 
 from airflow_stack.airflow import describe
-from airflow_stack.backends.aws.container_definitions import TaskFacts, container_definitions
+from airflow_stack.backends.aws.plan.container_definitions import TaskFacts, container_definitions
 from airflow_stack.backends.aws.task_definitions import TaskDefinitions
 from backends.aws.recorded import REGION, Recorded, config, planned, record
 
@@ -118,6 +118,7 @@ def test_the_containers_are_the_renderers(firelens: bool) -> None:
     """Rule: the containers are rendered from what the resources are, byte for byte and each time the same."""
     target = {"logs": {"firelens": firelens}}
     asked = config(target)
+    families = {one.role.name: one for one in planned(asked).families}
     found, again = (definitions(record(lambda: build(**target))) for _ in range(2))
     for role, inputs in found.items():
         facts = TaskFacts(
@@ -129,7 +130,7 @@ def test_the_containers_are_the_renderers(firelens: bool) -> None:
             secret_arns={name: f"{arn}:::version-of-{name}" for name, arn in SECRETS.items()},
             firehose="stream" if firelens else None,
         )
-        assert inputs["containerDefinitions"] == container_definitions(asked, describe(asked), role, facts)
+        assert inputs["containerDefinitions"] == container_definitions(asked, describe(asked), families[role], facts)
         assert inputs["containerDefinitions"] == again[role]["containerDefinitions"]
         assert json.loads(inputs["containerDefinitions"])[0]["name"] == role
 

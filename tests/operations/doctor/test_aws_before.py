@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
+from backends.aws.recorded import planned
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
@@ -67,10 +68,10 @@ class Account:
         monkeypatch.setattr(BaseClient, "_make_api_call", call)
 
     def before(self, asked: AwsConfig, caller: str = USER) -> Before:
-        return Before("prod", asked, ACCOUNT, caller)
+        return Before("prod", planned(asked), ACCOUNT, caller)
 
     def report(self, asked: AwsConfig) -> list[Finding]:
-        (group,) = run(aws_before.looks("prod", asked))
+        (group,) = run(aws_before.looks("prod", planned(asked)))
         assert group.title == "Before the first deployment of prod"
         return list(group.findings)
 
@@ -141,7 +142,7 @@ def test_vcpus_are_those_of_all_workers() -> None:
             "database": {"kind": "rds", "instance_class": "db.t4g.large"},
         }
     )
-    assert vcpus(asked) == (6.0, 3.0)
+    assert vcpus(planned(asked)) == (6.0, 3.0)
 
 
 def test_quotas_with_what_is_taken(account: Account) -> None:
@@ -284,7 +285,7 @@ def test_no_credentials_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
         monkeypatch.setenv(name, str(tmp_path / "none"))
-    (group,) = aws_before.examine("prod", config(), lambda _: None)
+    (group,) = aws_before.examine("prod", planned(config()), lambda _: None)
     (found,) = group.findings
     assert found.seen == "there are no AWS credentials"
     assert "aws sso login" in found.mend

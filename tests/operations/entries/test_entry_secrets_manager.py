@@ -12,7 +12,7 @@ import models
 import pytest
 from moto import mock_aws
 
-from airflow_stack.backends.aws.environment import Facts, environment
+from airflow_stack.backends.aws.plan.environment import Facts, environment
 from airflow_stack.config import AwsConfig
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.entries.formats import Format

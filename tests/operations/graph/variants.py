@@ -11,9 +11,9 @@ from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import LocalConfig
-from airflow_stack.operations.graph.aws import aws_topology
 from airflow_stack.operations.graph.docker import docker_topology
 from airflow_stack.operations.graph.topology import Topology
+from airflow_stack.operations.target import target_of
 
 ENDPOINTS = {"egress": "vpc_endpoints", "side_images": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/public"}
 
@@ -53,8 +53,7 @@ def on_docker(raw: dict[str, Any]) -> Topology:
 
 
 def on_aws(raw: dict[str, Any]) -> Topology:
-    config, _ = parsed(raw)
-    return aws_topology(config, describe(config), "prod")
+    return target_of(parsed(raw)[0], PROGRAM, "prod").topology()
 
 
 def everyone() -> dict[str, Topology]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from airflow_stack.backends.aws.metrics import COUNTER, HEARTBEAT, RATIO, agent_name, is_sent, namespace
 from airflow_stack.backends.aws.plan import refs
+from airflow_stack.backends.aws.plan.metrics import COUNTER, HEARTBEAT, RATIO, agent_name, is_sent, namespace
 from airflow_stack.backends.aws.plan.services import Service
 from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws import ElastiCacheBroker, RdsDatabase, SqsBroker

@@ -26,7 +26,14 @@ BY_THE_AGENT = {"ecs:GetTaskProtection", "ecs:UpdateTaskProtection"}
 
 
 def interface_endpoints(rights: Iterable[Rights]) -> tuple[str, ...]:
-    """Those of the services that tasks may call, sorted; each costs by the hour and zone. Fargate itself needs none."""
+    """Those of the services that tasks may call, sorted; each costs by the hour and zone. Fargate itself needs none.
+
+    Raises ValueError for a right of a service that ENDPOINTS does not know: without an endpoint its tasks would only
+    wait for an answer.
+    """
     actions = {action for one in rights for action in one.actions} - BY_THE_AGENT
     services = {action.partition(":")[0] for action in actions}
+    if unknown := sorted(services - ENDPOINTS.keys()):
+        allowed = ", ".join(sorted(action for action in actions if action.partition(":")[0] in unknown))
+        raise ValueError(f"tasks may call {allowed}: name the endpoint of {', '.join(unknown)} in {__name__}.ENDPOINTS")
     return tuple(sorted(endpoint for service in services for endpoint in ENDPOINTS[service]))

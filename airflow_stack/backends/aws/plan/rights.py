@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_stack.airflow import Role
-from airflow_stack.backends.aws.environment import LOOKUPS, TASK_LOGS
-from airflow_stack.backends.aws.metrics import namespace
+from airflow_stack.backends.aws.plan.environment import LOOKUPS, TASK_LOGS
+from airflow_stack.backends.aws.plan.metrics import namespace
 from airflow_stack.backends.aws.plan.refs import (
     ACCOUNT,
     BUCKET,
@@ -66,7 +66,7 @@ def rights(config: AwsConfig, families: Sequence[Family]) -> tuple[Rights, ...]:
     """Of every role that runs in a task."""
     elastic = [family.name for family in families if family.role.spec.elastic]
     return tuple(
-        Rights(family.role.name, tuple(_execution(config, family.role)), tuple(_task(config, family.role, elastic)))
+        Rights(family.role.name, tuple(_execution(config, family.role)), tuple(_task(config, family, elastic)))
         for family in families
     )
 
@@ -108,12 +108,13 @@ def _execution(config: AwsConfig, role: Role) -> Iterator[Statement]:
         yield statement("Secrets", ["secretsmanager:GetSecretValue"], secrets)
 
 
-def _task(config: AwsConfig, role: Role, elastic: Sequence[str]) -> Iterator[Statement]:
+def _task(config: AwsConfig, family: Family, elastic: Sequence[str]) -> Iterator[Statement]:
     """What the containers of a role may do. What users' tasks need beyond is theirs to add to the worker's role.
 
     ``elastic`` names the services whose number follows the work.
     """
-    region, spec = config.target.region, role.spec
+    region, role = config.target.region, family.role
+    spec = role.spec
     yield from _task_logs(role)
     names = f"arn:{PARTITION}:secretsmanager:{region}:{ACCOUNT}:secret:{config.target.name}"
     lookups = [f"{names}/{kind}/*" for kind in LOOKUPS]
@@ -135,8 +136,7 @@ def _task(config: AwsConfig, role: Role, elastic: Sequence[str]) -> Iterator[Sta
         objects = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
         yield statement("Backups", objects, [f"{BUCKET}/{BACKUPS}/*"])
         yield statement("BackupPassphrase", ["secretsmanager:GetSecretValue"], [f"{names}/{PASSPHRASES}/*"])
-    # One-off tasks write to CloudWatch alone.
-    if config.target.logs.firelens and not spec.one_shot:
+    if family.log_route == "Firehose":
         yield statement("ServiceLogs", ["firehose:PutRecordBatch"], [str(FIREHOSE)])
     if config.target.exec:
         yield from _exec()

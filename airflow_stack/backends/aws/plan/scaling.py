@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from airflow_stack.backends.aws.metrics import RATIO
 from airflow_stack.backends.aws.plan.alarms import Metric, of_service
+from airflow_stack.backends.aws.plan.metrics import RATIO
 from airflow_stack.backends.aws.plan.services import Service
 from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import WorkersConfig

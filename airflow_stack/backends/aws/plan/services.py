@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from airflow_stack.airflow import Deployment, Role
-from airflow_stack.backends.aws.environment import roles
+from airflow_stack.backends.aws.plan.environment import roles
 from airflow_stack.config import AwsConfig
 from airflow_stack.config.aws.services import Capacity, Schedule, WorkersConfig
 
 # Docker's names of the processors that Fargate has.
 PLATFORMS = {"ARM64": "linux/arm64", "X86_64": "linux/amd64"}
+
+LogRoute = Literal["CloudWatch", "Firehose"]
 
 Mix = Literal["on demand", "on demand and Spot", "Spot"]
 
@@ -41,6 +43,9 @@ class Family:
     """MiB."""
     disk: int | None
     """GiB, where it is not Fargate's own 20."""
+    log_route: LogRoute
+    """Where its lines go. Migration and single commands are followed while they run: CloudWatch shows a line at once,
+    S3 after minutes."""
 
     @property
     def ports(self) -> tuple[int, ...]:
@@ -142,7 +147,8 @@ def _families(config: AwsConfig, deployment: Deployment) -> Iterator[Family]:
         size = config.target.size(role.spec)
         disk = size.ephemeral_storage if isinstance(size, WorkersConfig) else None
         name = f"{config.target.name}-{role.name}"
-        yield Family(role, name, f"target.{role.spec.section}", size.cpu, size.memory, disk)
+        route: LogRoute = "Firehose" if config.target.logs.firelens and not role.spec.one_shot else "CloudWatch"
+        yield Family(role, name, f"target.{role.spec.section}", size.cpu, size.memory, disk, route)
 
 
 def _service(config: AwsConfig, family: Family) -> Service:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from airflow_stack.backends.aws.plan import refs
-from airflow_stack.backends.aws.plan.endpoints import BY_THE_AGENT, ENDPOINTS
-from airflow_stack.backends.aws.plan.rights import Rights
+from airflow_stack.backends.aws.plan.endpoints import BY_THE_AGENT, ENDPOINTS, interface_endpoints
+from airflow_stack.backends.aws.plan.rights import Rights, statement
 from airflow_stack.cost import estimate
 from backends.aws.recorded import planned
 from backends.aws.whole import CONFIGS, deploy, parsed
@@ -28,7 +28,7 @@ def test_ecs_reads_the_secrets_of_a_role_and_its_tasks_read_none(stack: str) -> 
     """Rule: a role's execution role opens the files that it reads and no other; a task never opens one itself."""
     plan = planned(parsed(STACKS[stack])[0])
     for one in plan.rights:
-        mine = {str(refs.secret(file.name)) for file in plan.secrets if one.role in file.readers}
+        mine = {str(refs.secret(file.name)) for file in plan.secrets.files if one.role in file.readers}
         opened = {
             name
             for statement in one.execution
@@ -44,9 +44,18 @@ def test_every_secret_of_the_plan_is_made_and_paid(stack: str) -> None:
     """Rule: one secret a file that a role reads, and no other."""
     config = parsed(STACKS[stack])[0]
     made = deploy(STACKS[stack]).of("aws:secretsmanager/secret:Secret")
-    files = [file.name for file in planned(config).secrets]
+    files = [file.name for file in planned(config).secrets.files]
     assert {f"airflow-{name.replace('_', '-')}" for name in files} == set(made)
-    assert {item.what: item.quantity for item in estimate(config).items}["secrets"] == len(files)
+    assert {item.what: item.quantity for item in estimate(planned(config)).items}["secrets"] == len(files)
+
+
+def test_a_right_of_a_service_without_a_known_endpoint_is_told() -> None:
+    """Rule: a new right can't leave tasks waiting for an answer: the error names the right, and where to add what."""
+    queue = statement("Queue", ["sqs:SendMessage"], ["*"])
+    assert interface_endpoints([Rights("worker", (), (queue,))]) == ("sqs",)
+    mail = statement("Mail", ["sns:Publish", "ses:SendEmail"], ["*"])
+    with pytest.raises(ValueError, match=r"ses:SendEmail, sns:Publish: name the endpoint of ses, sns in .*ENDPOINTS"):
+        interface_endpoints([Rights("worker", (), (queue, mail))])
 
 
 @pytest.mark.parametrize("stack", STACKS)

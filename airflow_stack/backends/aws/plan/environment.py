@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from airflow_stack.airflow import Deployment, Role
-from airflow_stack.backends.aws.memory import advice
+from airflow_stack.backends.aws.plan.memory import advice
 from airflow_stack.config import AwsConfig
 from airflow_stack.config.airflow import OptionValue
 from airflow_stack.config.aws import RdsDatabase

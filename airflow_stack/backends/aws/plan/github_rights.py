@@ -5,12 +5,15 @@ Resources are named by the stack's prefix where a service knows names, and by it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from airflow_stack.backends.aws.plan.network import ExistingVpc
+from airflow_stack.backends.aws.plan.refs import ACCOUNT, PARTITION
 from airflow_stack.backends.aws.plan.rights import Statement, statement
-from airflow_stack.backends.aws.policy_document import account, partition
-from airflow_stack.backends.aws.registry import repository_name
-from airflow_stack.config import AwsConfig
+from airflow_stack.backends.aws.plan.servers import Cache, Queues
+
+if TYPE_CHECKING:
+    from airflow_stack.backends.aws.plan import AwsPlan
 
 TAG = "airflow-stack"
 
@@ -21,16 +24,15 @@ def actions(service: str, names: str) -> list[str]:
 
 
 class PartsRights:
-    """Statements by topic, for one stack in one account."""
+    """Statements by topic, for one stack in whatever account."""
 
-    def __init__(self, config: AwsConfig, cluster_arn: str) -> None:
-        self._config, self._target = config, config.target
-        self._part, self._owner = partition(cluster_arn), account(cluster_arn)
-        self._ours: dict[str, Any] = {"StringEquals": {f"aws:ResourceTag/{TAG}": config.target.name}}
-        self._made: dict[str, Any] = {"StringEquals": {f"aws:RequestTag/{TAG}": config.target.name}}
+    def __init__(self, plan: AwsPlan) -> None:
+        self._plan = plan
+        self._ours: dict[str, Any] = {"StringEquals": {f"aws:ResourceTag/{TAG}": plan.name}}
+        self._made: dict[str, Any] = {"StringEquals": {f"aws:RequestTag/{TAG}": plan.name}}
 
     def _arn(self, service: str, *names: str) -> list[str]:
-        return [f"arn:{self._part}:{service}:{self._target.region}:{self._owner}:{name}" for name in names]
+        return [f"arn:{PARTITION}:{service}:{self._plan.region}:{ACCOUNT}:{name}" for name in names]
 
     def network(self) -> list[Statement]:
         kinds = (
@@ -63,17 +65,17 @@ class PartsRights:
             statement("ChangeNetwork", actions("ec2", f"{make} {change}"), resources, self._ours),
             statement("TagNetwork", ["ec2:CreateTags"], resources, {"StringEquals": {"ec2:CreateAction": created}}),
         ]
-        network = self._target.network
-        if network.kind == "existing":
-            subnets = [*network.public_subnet_ids, *network.private_subnet_ids]
-            theirs = self._arn("ec2", f"vpc/{network.vpc_id}", *(f"subnet/{subnet}" for subnet in subnets))
+        vpc = self._plan.network.vpc
+        if isinstance(vpc, ExistingVpc):
+            subnets = (f"subnet/{subnet}" for subnet in (*vpc.public, *vpc.private))
+            theirs = self._arn("ec2", f"vpc/{vpc.vpc_id}", *subnets)
             made = actions("ec2", "CreateSecurityGroup")
             statements.append(statement("ExistingNetwork", made, theirs))
         return statements
 
     def entry(self) -> list[Statement]:
         """Load balancer, certificate and domain."""
-        prefix = self._target.name
+        prefix = self._plan.name
         read = (
             "DescribeListenerAttributes DescribeListenerCertificates DescribeListeners"
             " DescribeLoadBalancerAttributes DescribeLoadBalancers DescribeTags"
@@ -93,7 +95,7 @@ class PartsRights:
         ]
 
     def _domain(self) -> list[Statement]:
-        zone = self._target.load_balancer.hosted_zone_id
+        zone = self._plan.entry.asked.hosted_zone_id
         if zone is None:
             return []
         change = "DeleteCertificate DescribeCertificate GetCertificate ListTagsForCertificate RemoveTagsFromCertificate"
@@ -105,14 +107,14 @@ class PartsRights:
             statement(
                 "Zone",
                 actions("route53", "ChangeResourceRecordSets GetHostedZone ListResourceRecordSets"),
-                [f"arn:{self._part}:route53:::hostedzone/{zone}"],
+                [f"arn:{PARTITION}:route53:::hostedzone/{zone}"],
             ),
-            statement("ZoneChange", ["route53:GetChange"], [f"arn:{self._part}:route53:::change/*"]),
+            statement("ZoneChange", ["route53:GetChange"], [f"arn:{PARTITION}:route53:::change/*"]),
         ]
 
     def data(self) -> list[Statement]:
-        prefix = self._target.name
-        buckets = f"arn:{self._part}:s3:::{prefix}-*"
+        prefix = self._plan.name
+        buckets = f"arn:{PARTITION}:s3:::{prefix}-*"
         bucket = (
             "CreateBucket DeleteBucket DeleteBucketPolicy GetAccelerateConfiguration GetBucketAcl GetBucketCORS"
             " GetBucketLocation GetBucketLogging GetBucketObjectLockConfiguration GetBucketOwnershipControls"
@@ -132,16 +134,17 @@ class PartsRights:
             "CreateSecret DeleteSecret DescribeSecret GetResourcePolicy GetSecretValue PutSecretValue TagResource"
             " UntagResource UpdateSecret UpdateSecretVersionStage"
         )
+        repositories = self._arn("ecr", f"repository/{self._plan.repository.name('*')}")
         statements = [
             statement("Bucket", actions("s3", bucket), [buckets]),
-            statement("Images", actions("ecr", image), self._arn("ecr", f"repository/{repository_name(prefix, '*')}")),
+            statement("Images", actions("ecr", image), repositories),
             statement("LogIn", ["ecr:GetAuthorizationToken"], ["*"]),
             statement("Secrets", actions("secretsmanager", vault), self._arn("secretsmanager", f"secret:{prefix}/*")),
         ]
-        if self._target.delete_data:
+        if not self._plan.bucket.keep:
             objects = actions("s3", "DeleteObject DeleteObjectVersion")
             statements.append(statement("EmptyBucket", objects, [f"{buckets}/*"]))
-        if self._config.database.kind == "rds":
+        if self._plan.database is not None:
             change = (
                 "AddTagsToResource CreateDBInstance CreateDBParameterGroup CreateDBSnapshot CreateDBSubnetGroup"
                 " DeleteDBInstance DeleteDBParameterGroup DeleteDBSubnetGroup"
@@ -160,14 +163,14 @@ class PartsRights:
         return [*statements, *self._broker()]
 
     def _broker(self) -> list[Statement]:
-        prefix, kind = self._target.name, self._config.broker.kind
-        if kind == "sqs":
+        prefix, broker = self._plan.name, self._plan.broker
+        if isinstance(broker, Queues):
             change = (
                 "CreateQueue DeleteQueue GetQueueAttributes GetQueueUrl ListQueueTags SetQueueAttributes TagQueue"
                 " UntagQueue"
             )
             return [statement("Queues", actions("sqs", change), self._arn("sqs", f"{prefix}-*"))]
-        if kind == "elasticache":
+        if isinstance(broker, Cache):
             change = (
                 "AddTagsToResource CreateCacheParameterGroup CreateCacheSubnetGroup CreateReplicationGroup"
                 " DecreaseReplicaCount DeleteCacheParameterGroup DeleteCacheSubnetGroup DeleteReplicationGroup"
@@ -182,7 +185,7 @@ class PartsRights:
         return []
 
     def compute(self) -> list[Statement]:
-        prefix = self._target.name
+        prefix = self._plan.name
         names = ("cluster/{0}", "service/{0}/{0}-*", "task-definition/{0}-*:*", "task/{0}/*")
         change = (
             "CreateCluster CreateService DeleteCluster DeleteService DescribeClusters DescribeServices DescribeTasks"
@@ -205,7 +208,7 @@ class PartsRights:
         ]
 
     def watching(self) -> list[Statement]:
-        prefix = self._target.name
+        prefix = self._plan.name
         groups = (f"/airflow-stack/{prefix}/*", f"/aws/rds/instance/{prefix}-*", f"/aws/events/{prefix}-*")
         change = (
             "CreateLogGroup CreateLogStream DeleteLogGroup DeleteLogStream DeleteRetentionPolicy DescribeLogStreams"
@@ -229,13 +232,13 @@ class PartsRights:
             statement(
                 "Dashboard",
                 actions("cloudwatch", "DeleteDashboards GetDashboard PutDashboard"),
-                [f"arn:{self._part}:cloudwatch::{self._owner}:dashboard/{prefix}*"],
+                [f"arn:{PARTITION}:cloudwatch::{ACCOUNT}:dashboard/{prefix}*"],
             ),
             statement("Events", actions("events", rules), self._arn("events", f"rule/{prefix}-*")),
         ]
-        if self._target.metrics.alarm_email is not None:
+        if self._plan.watching.email is not None:
             statements += self._mail()
-        if self._target.logs.firelens:
+        if self._plan.logs.firelens:
             statements += self._firelens()
         return statements
 
@@ -249,7 +252,7 @@ class PartsRights:
             " ScheduleKeyDeletion TagResource UntagResource UpdateKeyDescription"
         )
         return [
-            statement("Mail", actions("sns", topic), self._arn("sns", f"{self._target.name}-*")),
+            statement("Mail", actions("sns", topic), self._arn("sns", f"{self._plan.name}-*")),
             # AWS knows no resource of these.
             statement("Subscription", actions("sns", "GetSubscriptionAttributes Unsubscribe"), ["*"]),
             statement("MakeKey", ["kms:CreateKey"], ["*"], self._made),
@@ -260,7 +263,7 @@ class PartsRights:
         ]
 
     def _firelens(self) -> list[Statement]:
-        prefix = self._target.name
+        prefix = self._plan.name
         stream = (
             "CreateDeliveryStream DeleteDeliveryStream DescribeDeliveryStream ListTagsForDeliveryStream"
             " StartDeliveryStreamEncryption TagDeliveryStream UntagDeliveryStream UpdateDestination"

@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow_stack.airflow import there
 from airflow_stack.airflow.deployment import RUNTIME
-from airflow_stack.backends.aws.environment import STATSD_PORT
-from airflow_stack.backends.aws.metrics import namespace
+from airflow_stack.backends.aws.plan.environment import STATSD_PORT
+from airflow_stack.backends.aws.plan.metrics import namespace
 from airflow_stack.config import AwsConfig
 
 PUBLIC = "public.ecr.aws"

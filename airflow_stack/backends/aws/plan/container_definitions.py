@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_stack.airflow import Deployment, Probe
-from airflow_stack.backends.aws.environment import ONE_OFF, role_environment, roles
-from airflow_stack.backends.aws.side_containers import (
+from airflow_stack.backends.aws.plan.environment import role_environment
+from airflow_stack.backends.aws.plan.services import Family
+from airflow_stack.backends.aws.plan.side_containers import (
     PUBLISHER_SECRETS,
     agent,
     publisher,
@@ -52,23 +53,22 @@ class TaskFacts:
     """Name of the stream of the services' logs; needed where ``logs.firelens``."""
 
 
-def container_definitions(config: AwsConfig, deployment: Deployment, role_name: str, facts: TaskFacts) -> str:
-    """The containers of a role's tasks, Airflow's first, which has the name of the role.
+def container_definitions(config: AwsConfig, deployment: Deployment, family: Family, facts: TaskFacts) -> str:
+    """The containers of a family's tasks, Airflow's first, which has the name of the role.
 
-    ``role_name`` is one of `environment.roles`. Raises KeyError for a secret without an ARN.
+    Raises KeyError for a secret without an ARN.
     """
-    role = roles(deployment)[role_name]
+    role = family.role
     shared = {**deployment.environment, **facts.environment}
-    ports = [port for port in (role.port, role.spec.log_port) if port]
     airflow = _container(
         {
-            "name": role_name,
+            "name": role.name,
             "image": facts.image,
             "command": list(role.command),
             "environment": _environment({**shared, **role.environment, **role_environment(config, role.spec)}),
             "secrets": _secrets(role.secrets, facts),
-            "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"} for port in ports],
-            "logConfiguration": _log(config, role_name, role_name, facts),
+            "portMappings": [{"containerPort": port, "hostPort": port, "protocol": "tcp"} for port in family.ports],
+            "logConfiguration": _log(family, role.name, facts),
             "stopTimeout": min(role.stop_timeout, LONGEST_STOP),
             "user": USER,
         }
@@ -84,16 +84,16 @@ def container_definitions(config: AwsConfig, deployment: Deployment, role_name: 
                     "image": facts.image,
                     "environment": _environment(publisher_environment(config, airflows, facts.cluster)),
                     "secrets": _secrets(PUBLISHER_SECRETS, facts),
-                    "logConfiguration": _log(config, role_name, "metrics", facts),
+                    "logConfiguration": _log(family, "metrics", facts),
                     "user": USER,
                     **publisher(),
                 }
             )
         )
     if config.target.metrics.statsd:
-        log = _log(config, role_name, "cloudwatch-agent", facts)
+        log = _log(family, "cloudwatch-agent", facts)
         containers.append(_container({"logConfiguration": log, **agent(config, facts.region)}))
-    if _is_routed(config, role_name):
+    if family.log_route == "Firehose":
         # What is wrong with the router itself is said in CloudWatch.
         containers.append(_container({"logConfiguration": _awslogs("log-router", facts), **router(config)}))
     if config.target.exec:
@@ -139,13 +139,8 @@ def _health_check(probe: Probe) -> dict[str, Any]:
     }
 
 
-def _is_routed(config: AwsConfig, role: str) -> bool:
-    """Migration and single commands are followed while they run: CloudWatch shows a line at once, S3 after minutes."""
-    return config.target.logs.firelens and role != ONE_OFF
-
-
-def _log(config: AwsConfig, role: str, container: str, facts: TaskFacts) -> dict[str, Any]:
-    if not _is_routed(config, role):
+def _log(family: Family, container: str, facts: TaskFacts) -> dict[str, Any]:
+    if family.log_route == "CloudWatch":
         return _awslogs(container, facts)
     if facts.firehose is None:
         raise ValueError("logs.firelens needs the name of the stream")
