@@ -13,6 +13,8 @@ class Called:
     given, and it is an input of the resource, so that another one runs it again.
     """
 
+    attach: str
+    """Attaches the capacity providers of a new cluster: see `capacity`."""
     push: str
     """Builds and pushes an image: see `push_provider`."""
     run: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pulumi
 from pulumi_aws import cloudwatch, ecs
 
+from airflow_stack.backends.aws.capacity import FirstCapacity
 from airflow_stack.backends.aws.plan.cluster import ClusterPlan
 
 
@@ -17,7 +18,10 @@ class Cluster(pulumi.ComponentResource):
     """Name of the log group of the ECS exec sessions; None where exec is off."""
     exec_log_group_arn: pulumi.Output[str] | None
 
-    def __init__(self, name: str, planned: ClusterPlan, *, opts: pulumi.ResourceOptions | None = None) -> None:
+    def __init__(
+        self, name: str, region: str, planned: ClusterPlan, *, attach: str, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        """``attach`` is the function behind `FirstCapacity`."""
         super().__init__("airflow-stack:aws:Cluster", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         self.exec_log_group = self.exec_log_group_arn = None
@@ -48,6 +52,7 @@ class Cluster(pulumi.ComponentResource):
             configuration=configuration,
             opts=child,
         )
+        ready = FirstCapacity(f"{name}-first-capacity", region, cluster.arn, attach, child)
         providers = ecs.ClusterCapacityProviders(
             f"{name}-capacity",
             cluster_name=cluster.name,
@@ -56,7 +61,7 @@ class Cluster(pulumi.ComponentResource):
             default_capacity_provider_strategies=[
                 ecs.ClusterCapacityProvidersDefaultCapacityProviderStrategyArgs(capacity_provider="FARGATE", weight=1)
             ],
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[ready]),
         )
         # A service that is made before its provider is attached, or deleted after it, fails: both outputs wait for it.
         self.cluster_name = providers.cluster_name

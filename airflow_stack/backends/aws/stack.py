@@ -71,7 +71,7 @@ class AwsStack(pulumi.ComponentResource):
         )
         storage = Storage(name, plan.bucket, opts=opts)
         logs = Logs(name, plan.logs, storage.bucket, storage.bucket_arn, opts=opts)
-        cluster = Cluster(name, plan.cluster, opts=opts)
+        cluster = Cluster(name, plan.region, plan.cluster, attach=called.attach, opts=opts)
 
         generated = GeneratedSecrets(name, plan.secrets, given, opts=opts)
         servers: dict[str, pulumi.Input[str]] = {}

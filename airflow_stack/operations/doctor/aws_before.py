@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,11 +11,11 @@ from typing import Any
 from airflow_stack.backends.aws.plan import AwsPlan
 from airflow_stack.backends.aws.plan.github import linked_services
 from airflow_stack.backends.aws.plan.github_rights import TAG, PartsRights
-from airflow_stack.backends.aws.plan.network import OwnVpc
+from airflow_stack.backends.aws.plan.network import ExistingVpc, OwnVpc
 from airflow_stack.backends.aws.plan.refs import ACCOUNT, PARTITION, fill
-from airflow_stack.config.aws.services import Capacity
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.aws_client import client, plain_errors
+from airflow_stack.operations.doctor.aws_needs import addresses, tasks_at_most, vcpus
 from airflow_stack.operations.doctor.finding import Finding, Group, Look, State, missing, ok, run, warning
 from airflow_stack.operations.image_build import Say
 
@@ -73,6 +74,7 @@ def looks(stack: str, plan: AwsPlan) -> list[Look]:
     before = Before(stack, plan, str(identity["Account"]), str(identity["Arn"]))
     asked: list[tuple[str, Callable[[], Iterable[Finding]]]] = [
         ("Zones", before.zones),
+        ("Addresses", before.addresses),
         *((f"Quota: {quota.name}", _one(before, quota)) for quota in before.quotas()),
         ("Service-linked roles", before.linked_roles),
         ("Domain", before.domain),
@@ -116,8 +118,9 @@ class Before:
 
     def zones(self) -> Iterator[Finding]:
         """Each zone is there for this account, and runs Fargate."""
-        if self._own is None:
-            yield from self._existing_zones()
+        vpc = self.plan.network.vpc
+        if isinstance(vpc, ExistingVpc):
+            yield from self._existing_zones(vpc)
             return
         region = self.plan.region
         answer = self._client("ec2").describe_availability_zones(
@@ -125,7 +128,7 @@ class Before:
         )
         ids = {one["ZoneName"]: one["ZoneId"] for one in answer["AvailabilityZones"] if one["State"] == "available"}
         good = [name.removeprefix(region) for name in sorted(ids) if ids[name] not in WITHOUT_FARGATE]
-        bad = [letter for letter in self._own.letters if letter not in good]
+        bad = [letter for letter in vpc.letters if letter not in good]
         for letter in bad:
             name = f"{region}{letter}"
             wrong = f"has no Fargate ({ids[name]})" if name in ids else "is not there for this account"
@@ -134,17 +137,16 @@ class Before:
                 f"Zone {letter}", f"{name} {wrong}; there are {', '.join(good)}", cost, self._other(bad, good)
             )
         if not bad:
-            yield ok("Zones", ", ".join(f"{letter} is {ids[region + letter]}" for letter in self._own.letters))
+            yield ok("Zones", ", ".join(f"{letter} is {ids[region + letter]}" for letter in vpc.letters))
 
-    def _existing_zones(self) -> Iterator[Finding]:
-        vpc = self.plan.network.vpc
+    def _existing_zones(self, vpc: ExistingVpc) -> Iterator[Finding]:
         ids = [*vpc.public, *vpc.private]
         found = self._client("ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": ids}])["Subnets"]
         there = {one["SubnetId"]: one for one in found}
         bad = False
         for subnet in ids:
             key = "public_subnet_ids" if subnet in vpc.public else "private_subnet_ids"
-            listed = f"aws ec2 describe-subnets --region {self.plan.region}"
+            listed = f"aws ec2 describe-subnets --region {self.plan.region} --filters Name=vpc-id,Values={vpc.vpc_id}"
             wrong = "is not there" if subnet not in there else ""
             if not wrong and subnet in vpc.private and there[subnet].get("AvailabilityZoneId") in WITHOUT_FARGATE:
                 wrong = f"is in a zone without Fargate ({there[subnet]['AvailabilityZoneId']})"
@@ -153,6 +155,27 @@ class Before:
                 yield missing("Subnet", f"{subnet} of target.network.{key} {wrong}", "no task runs there", listed)
         if not bad:
             yield ok("Zones", f"{len(ids)} subnets are there")
+
+    def addresses(self) -> Iterator[Finding]:
+        """Each task has one of its subnets' addresses: whether there are enough with all workers."""
+        network, plan = self.plan.network, self.plan
+        tasks = tasks_at_most(plan)
+        subnets = list(network.vpc.public if network.public_ip else network.vpc.private)
+        if isinstance(network.vpc, OwnVpc):
+            free = sum(addresses(subnet) for subnet in subnets)
+        else:
+            found = self._client("ec2").describe_subnets(Filters=[{"Name": "subnet-id", "Values": subnets}])["Subnets"]
+            free = sum(int(one["AvailableIpAddressCount"]) for one in found)
+        seen = f"{tasks} tasks at most, {free} free addresses in their subnets"
+        if tasks <= free:
+            yield ok("Addresses", seen)
+            return
+        elastic = next(service for service in plan.services if service.elastic)
+        most = max(1, elastic.most - (tasks - free))
+        yield warning(
+            "Addresses", seen, "tasks beyond it do not start: they wait",
+            f"pulumi config set --stack {self.stack} --path airflow-stack:{elastic.family.section}.max {most}",
+        )  # fmt: skip
 
     def _other(self, bad: list[str], good: list[str]) -> str:
         """The command that takes other zones instead."""
@@ -225,7 +248,7 @@ class Before:
         for service in lacking:
             # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html
             cost = (
-                "the first update makes it, and may be too early for its capacity providers: a second one goes on"
+                "the first update makes it, and waits up to three minutes until ECS can use it"
                 if service == "ecs.amazonaws.com"
                 else "the first update makes it, which needs iam:CreateServiceLinkedRole"
             )
@@ -245,29 +268,45 @@ class Before:
             yield ok("Domain", "none: plain HTTP at the load balancer's own name")
 
     def _zone(self, zone_id: str, domain: str) -> Finding:
-        key, listed = "target.load_balancer.hosted_zone_id", "aws route53 list-hosted-zones"
+        key = "target.load_balancer.hosted_zone_id"
         cost = "the certificate is never validated, and the first deployment waits for it until it fails"
         route53 = self._client("route53")
         try:
             zone = route53.get_hosted_zone(Id=zone_id)["HostedZone"]
         except route53.exceptions.NoSuchHostedZone:
-            return missing("Domain", f"there is no zone {zone_id} in this account: {key}", cost, listed)
+            mend = self._other_zone(route53, domain)
+            return missing("Domain", f"there is no zone {zone_id} in this account: {key}", cost, mend)
         name = str(zone["Name"]).rstrip(".")
         if zone.get("Config", {}).get("PrivateZone"):
-            return missing("Domain", f"zone {zone_id} ({name}) is a private one: {key}", cost, listed)
+            mend = self._other_zone(route53, domain)
+            return missing("Domain", f"zone {zone_id} ({name}) is a private one: {key}", cost, mend)
         if domain != name and not domain.endswith(f".{name}"):
-            return missing("Domain", f"{domain} is not in zone {zone_id}, which is {name}: {key}", cost, listed)
+            mend = self._other_zone(route53, domain)
+            return missing("Domain", f"{domain} is not in zone {zone_id}, which is {name}: {key}", cost, mend)
         return ok("Domain", f"{domain} is in zone {name}")
+
+    def _other_zone(self, route53: Any, domain: str) -> str:
+        """The command that names the domain's own public zone, or makes one where there is none."""
+        zones = {
+            str(zone["Name"]).rstrip("."): str(zone["Id"]).rpartition("/")[2]
+            for page in route53.get_paginator("list_hosted_zones").paginate()
+            for zone in page["HostedZones"]
+            if not zone.get("Config", {}).get("PrivateZone")
+        }
+        if fitting := [name for name in zones if domain == name or domain.endswith(f".{name}")]:
+            key = "airflow-stack:target.load_balancer.hosted_zone_id"
+            return f"pulumi config set --stack {self.stack} --path {key} {zones[max(fitting, key=len)]}"
+        return f"aws route53 create-hosted-zone --caller-reference airflow-stack --name {domain.partition('.')[2]}"
 
     def _certificate(self, arn: str, domain: str) -> Finding:
         key, region = "target.load_balancer.certificate_arn", self.plan.region
-        listed = f"aws acm list-certificates --region {region}"
+        request = f"aws acm request-certificate --region {region} --validation-method DNS --domain-name {domain}"
         cost = "the load balancer refuses it, and the first deployment fails"
         acm = self._client("acm")
         try:
             found = acm.describe_certificate(CertificateArn=arn)["Certificate"]
         except acm.exceptions.ResourceNotFoundException:
-            return missing("Certificate", f"it is not there in {region}: {key}", cost, listed)
+            return missing("Certificate", f"it is not there in {region}: {key}", cost, request)
         names = {str(found["DomainName"]), *found.get("SubjectAlternativeNames", [])}
         if found["Status"] != "ISSUED":
             look = f"aws acm describe-certificate --region {region} --certificate-arn {arn}"
@@ -275,7 +314,7 @@ class Before:
             return missing("Certificate", wrong, cost, look)
         if not names & {domain, f"*.{domain.partition('.')[2]}"}:
             wrong = f"it is for {', '.join(sorted(names))}, and not for {domain}: {key}"
-            return missing("Certificate", wrong, "browsers warn of the name", listed)
+            return missing("Certificate", wrong, "browsers warn of the name", request)
         return ok("Certificate", f"issued for {domain}")
 
     def rights(self) -> Iterator[Finding]:
@@ -295,8 +334,7 @@ class Before:
             yield warning(
                 "Rights", f"{source.rpartition('/')[2]} may not {', '.join(named)}{more}",
                 "the deployment ends where it needs the first",
-                f"aws iam simulate-principal-policy --policy-source-arn {source}"
-                f" --action-names {' '.join(named)}",
+                _allow(source, named),
             )  # fmt: skip
         else:
             yield ok("Rights", f"{asked} actions of a deployment are allowed, by IAM's simulation")
@@ -346,19 +384,13 @@ class Before:
         return found
 
 
-def vcpus(plan: AwsPlan) -> tuple[float, float]:
-    """vCPUs at their most, on demand and on Spot: all workers, and a migration. A rollout takes more for a while."""
-    running = {service.role.name for service in plan.services}
-    on_demand, spot = sum(one.cpu for one in plan.families if one.role.name not in running) / 1024, 0.0
-    for service in plan.services:
-        there, vcpus_each = on_demand_tasks(service.capacity, service.most), service.family.cpu / 1024
-        on_demand += there * vcpus_each
-        spot += (service.most - there) * vcpus_each
-    return on_demand, spot
-
-
-def on_demand_tasks(capacity: Capacity, count: int) -> int:
-    """Of so many tasks, those that ECS starts on demand."""
-    base = min(count, capacity.on_demand_base)
-    weights = capacity.on_demand_weight + capacity.spot_weight
-    return base + (math.ceil((count - base) * capacity.on_demand_weight / weights) if weights else count - base)
+def _allow(source: str, actions: list[str]) -> str:
+    """The command by which an administrator gives a user or a role these rights."""
+    kind = source.split(":", 5)[5].partition("/")[0]
+    document = {
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]
+    }  # fmt: skip
+    return (
+        f"aws iam put-{kind}-policy --{kind}-name {source.rpartition('/')[2]} --policy-name airflow-stack-deploy"
+        f" --policy-document '{json.dumps(document, separators=(',', ':'))}'"
+    )

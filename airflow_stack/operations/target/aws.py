@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from airflow_stack.outputs import StackOutputs
 
 # Handed to Pulumi by name: to import them here would cost every preview two SDKs.
+ATTACH = "airflow_stack.operations.first_capacity:attach"
 PUSH = "airflow_stack.operations.registry_push:push"
 RUN = "airflow_stack.operations.run_task:run_or_fail"
 SETTLE = "airflow_stack.operations.rollout:settle"
@@ -130,7 +131,7 @@ class OnAws(Target[AwsConfig, "AwsStack"]):
         from airflow_stack.backends.aws import stack
         from airflow_stack.backends.aws.called import Called
 
-        called = Called(push=PUSH, run=RUN, settle=SETTLE, forget=FORGET)
+        called = Called(attach=ATTACH, push=PUSH, run=RUN, settle=SETTLE, forget=FORGET)
         return stack.deploy(self.config, secrets, self.program, self.stack, called)
 
     def running(self) -> AwsStack:

@@ -8,15 +8,20 @@ import pulumi
 from pulumi_aws import ecs
 
 from airflow_stack.backends.aws.cluster import Cluster
-from backends.aws.recorded import Recorded, config, planned, record, resolved
+from airflow_stack.config import AwsConfig
+from backends.aws.recorded import REGION, Recorded, config, planned, record, resolved
 
 CLUSTER = "aws:ecs/cluster:Cluster"
 CAPACITY = "aws:ecs/clusterCapacityProviders:ClusterCapacityProviders"
 LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 
 
+def cluster(stack: AwsConfig) -> Cluster:
+    return Cluster("airflow", REGION, planned(stack).cluster, attach="module:attach")
+
+
 def recorded(**target: Any) -> Recorded:
-    return record(lambda: Cluster("airflow", planned(config(target)).cluster))
+    return record(lambda: cluster(config(target)))
 
 
 def test_the_cluster_has_both_capacity_providers() -> None:
@@ -24,6 +29,15 @@ def test_the_cluster_has_both_capacity_providers() -> None:
     inputs = recorded().one(CAPACITY).inputs
     assert inputs["capacityProviders"] == ["FARGATE", "FARGATE_SPOT"]
     assert inputs["defaultCapacityProviderStrategies"] == [{"capacityProvider": "FARGATE", "weight": 1}]
+
+
+def test_the_providers_wait_for_ecs_s_own_role() -> None:
+    """Rule: what can fail in a new account is tried until it does not, before the provider tries it once."""
+    made = recorded()
+    first = made.one("pulumi-python:dynamic/airflow-stack:FirstCapacity")
+    assert "airflow-cluster" in first.depends_on
+    assert (first.inputs["function"], first.inputs["region"]) == ("module:attach", REGION)
+    assert "airflow-first-capacity" in made.one(CAPACITY).depends_on
 
 
 def test_container_insights_are_what_config_says() -> None:
@@ -57,10 +71,10 @@ def test_who_uses_the_cluster_waits_for_its_capacity() -> None:
     """Rule: a service is made after, and deleted before, the attachment of its capacity provider."""
 
     def reader() -> pulumi.ComponentResource:
-        cluster = Cluster("airflow", planned(config()).cluster)
-        for purpose, value in (("arn", cluster.arn), ("name", cluster.cluster_name)):
+        made = cluster(config())
+        for purpose, value in (("arn", made.arn), ("name", made.cluster_name)):
             ecs.Service(f"by-{purpose}", cluster=value)
-        return cluster
+        return made
 
     for service in record(reader).of("aws:ecs/service:Service").values():
         assert "airflow-capacity" in service.depends_on
@@ -68,5 +82,5 @@ def test_who_uses_the_cluster_waits_for_its_capacity() -> None:
 
 def test_the_attributes_are_the_clusters_own() -> None:
     """Rule: arn and cluster_name are plain names of the cluster."""
-    assert resolved(lambda: Cluster("airflow", planned(config({"name": "etl"})).cluster).cluster_name) == "etl"
-    assert resolved(lambda: Cluster("airflow", planned(config()).cluster).arn).endswith(":airflow-cluster")
+    assert resolved(lambda: cluster(config({"name": "etl"})).cluster_name) == "etl"
+    assert resolved(lambda: cluster(config()).arn).endswith(":airflow-cluster")

@@ -42,7 +42,7 @@ def build(public: bool = False, **target: Any) -> Services:
             listeners=[pulumi.CustomResource("test:index:Listener", "listener", {})],
         ),
         migration=pulumi.CustomResource("test:index:Migration", "migration", {}),  # type: ignore[arg-type]
-        called=Called(push="", run="", settle=SETTLE, forget=FORGET),
+        called=Called(attach="", push="", run="", settle=SETTLE, forget=FORGET),
     )
 
 

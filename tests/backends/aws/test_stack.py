@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -103,6 +104,19 @@ def test_a_preview_needs_no_credentials(name: str) -> None:
     assert (one["skipCredentialsValidation"], one["skipRequestingAccountId"]) == ("true", "true")
     # What the provider asks by itself, it asks once: without a network, its usual 25 attempts take minutes.
     assert one["maxRetries"] == "1"
+
+
+@pytest.mark.usefixtures("without_credentials")
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_preview_connects_to_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: the program asks no network, and looks no name up: a fork's pull request has none to spare."""
+
+    def refuse(*_arguments: Any) -> None:
+        raise AssertionError("a preview asks a network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    assert len(deploy(CONFIGS[name], preview=True).resources) > 100
 
 
 def made_up(one: dict[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from moto import mock_aws
 from airflow_stack.config import AwsConfig
 from airflow_stack.operations import doctor
 from airflow_stack.operations.doctor import aws_before
-from airflow_stack.operations.doctor.aws_before import Before, vcpus
+from airflow_stack.operations.doctor.aws_before import Before
+from airflow_stack.operations.doctor.aws_needs import vcpus
 from airflow_stack.operations.doctor.finding import Finding, State, run
 from airflow_stack.operations.target import target_of
 
@@ -127,6 +129,28 @@ def test_subnets_that_are_there(account: Account) -> None:
     assert found.seen == "subnet-0a1b2c3d4e5f67890 of target.network.private_subnet_ids is not there"
 
 
+def test_addresses_for_all_tasks(account: Account) -> None:
+    """Rule: with all workers, each task has an address of its subnets; else the command lowers their number."""
+    assert one(account.before(config()).addresses(), "Addresses").seen.endswith("502 free addresses in their subnets")
+    ec2 = boto3.client("ec2", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/24")["Vpc"]["VpcId"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.0.{16 * number}/28")["Subnet"]["SubnetId"] for number in range(4)
+    ]
+    place = {"kind": "existing", "vpc_id": vpc, "public_subnet_ids": subnets[:2], "private_subnet_ids": subnets[2:]}
+    target = {"kind": "aws", "region": REGION, "load_balancer": BALANCER, "network": place, "egress": "nat"}
+
+    def asked(most: int) -> Finding:
+        raw = {"target": target | {"worker": {"max": most}}, "database": {"kind": "external"}}
+        return one(account.before(AwsConfig.model_validate(raw)).addresses(), "Addresses")
+
+    found = asked(30)
+    assert found.state is State.WARNING
+    assert found.seen == "34 tasks at most, 22 free addresses in their subnets"
+    assert found.mend == "pulumi config set --stack prod --path airflow-stack:target.worker.max 18"
+    assert asked(18).state is State.OK
+
+
 # --- quotas ----------------------------------------------------------------------------------------------------------
 
 
@@ -199,8 +223,9 @@ def test_the_zone_is_the_domains(account: Account, monkeypatch: pytest.MonkeyPat
     # moto's own ids are longer than AWS's.
     ids = iter(f"Z012345678{number}" for number in range(3))
     monkeypatch.setattr("moto.route53.models.create_route53_zone_id", lambda **_: next(ids))
+    there = zone("example.com")
     for identifier, seen in (
-        (zone("example.com"), ""),
+        (there, ""),
         (zone("example.org"), "is not in zone"),
         (zone("example.com", private=True), "is a private one"),
         ("Z0123456789ABCDEFGHIJ", "there is no zone"),
@@ -209,6 +234,11 @@ def test_the_zone_is_the_domains(account: Account, monkeypatch: pytest.MonkeyPat
         assert found.state is (State.MISSING if seen else State.OK)
         assert seen in found.seen
         assert not seen or "target.load_balancer.hosted_zone_id" in found.seen
+        path = "airflow-stack:target.load_balancer.hosted_zone_id"
+        assert not seen or found.mend == f"pulumi config set --stack prod --path {path} {there}"
+    boto3.client("route53").delete_hosted_zone(Id=there)
+    made = config(load_balancer=HTTPS | {"hosted_zone_id": there})
+    assert one(account.before(made).domain(), "Domain").mend.startswith("aws route53 create-hosted-zone ")
 
 
 def test_the_certificate_is_the_domains(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,6 +247,7 @@ def test_the_certificate_is_the_domains(account: Account, monkeypatch: pytest.Mo
     before = account.before(config(load_balancer=HTTPS | {"certificate_arn": arn}))
     found = one(before.domain(), "Certificate")
     assert "it is not there in us-east-1" in found.seen
+    assert found.mend.endswith("--validation-method DNS --domain-name airflow.example.com")
     real = vars(BaseClient)["_make_api_call"]
     known: dict[str, Any] = {"DomainName": "airflow.example.com", "Status": "ISSUED"}
 
@@ -239,7 +270,12 @@ def test_rights(account: Account) -> None:
     found = one(account.before(config()).rights(), "Rights")
     assert found.state is State.WARNING
     assert found.seen == "ann may not ecs:CreateService, iam:PassRole"
-    assert found.mend.startswith(f"aws iam simulate-principal-policy --policy-source-arn {USER} ")
+    command, _, document = found.mend.partition(" --policy-document ")
+    assert command == "aws iam put-user-policy --user-name ann --policy-name airflow-stack-deploy"
+    (allowed,) = json.loads(document.strip("'"))["Statement"]
+    assert set(allowed["Action"]) == account.denied
+    boto3.client("iam").create_user(UserName="ann")
+    boto3.client("iam").put_user_policy(UserName="ann", PolicyName="deploy", PolicyDocument=document.strip("'"))
     for asked in account.simulated:
         (resource,) = asked["ResourceArns"]
         assert resource == "*" or ("*" not in resource and resource.startswith("arn:aws:"))
