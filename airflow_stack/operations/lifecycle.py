@@ -101,7 +101,8 @@ def _usable_pulumi(program: Path, stack: str, say: Say) -> PulumiCli | None:
 def down(directory: Path, stack: str, say: Say) -> None:
     """Remove the stack. Data volumes and secrets stay, unless config calls the stack throw-away.
 
-    Nothing of another stack is touched, nor of one of this name in another directory.
+    Nothing of another stack is touched, nor of one of this name in another directory. The first one after a move keeps
+    the data in any case.
     """
     program = directory.resolve()
     finish = f"workers with tasks finish first by airflow-stack scale -s {stack} worker=0, and are stopped without it"
@@ -114,17 +115,24 @@ def down(directory: Path, stack: str, say: Say) -> None:
     ensure_engine(say)
     pulumi = PulumiCli.that_may_know(program, stack)
     found = judged(pulumi, config) if pulumi is not None else ownership.look(config, program, stack)
-    found.refuse_moved()
+    moved = found.moved_from
+    if moved:
+        # That a directory is gone is no proof that this one is no copy: what can be made anew goes, and data stays.
+        say(f"this stack was moved from {moved}: what it left there is taken down")
+        ownership.settle(program, stack)
     was_up = bool(found.ours("container") or found.ours("network"))
     data = found.ours("volume")
     had_data = bool(data) or has_secrets(program, stack)
     with suppress(OperationError):  # it is not up: there is nothing to wait for
-        DockerStack.find(program, stack, config).stop_tasks(say)
+        DockerStack.find(program, stack, config, to_replace=True).stop_tasks(say)
     docker_scale.clear(config, program, stack, say)
     if pulumi is not None and _managed_by(found) != "compose" and (was_up or not found.misplaced()):
         part(pulumi, found, say)
-        pulumi.destroy()
+        pulumi.forget() if moved and not keep_data else pulumi.destroy()
     _remove_rest(config, program, stack, say)
+    if moved and not keep_data:
+        say(f"its data is kept this once; to delete it: airflow-stack down -s {stack}")
+        keep_data = True
     if not keep_data:
         _remove_volumes(data)
     docker_scale.forget(program, stack)

@@ -232,18 +232,20 @@ def test_a_throw_away_stack_takes_its_own_data_alone(first: Stack, second: Stack
 
 
 def test_a_copy_of_what_was_moved_deletes_nothing_of_it(session: Session, tmp_path: Path) -> None:
-    """Rule: what was moved is up again first, and untouched until then; a copy of it takes none of its data."""
+    """Rule: no verb but up and down acts on what was moved, and a down keeps its data; a copy takes none of it."""
     own = Stack(session, tmp_path, SMALL)
     own.up(compose=True)
     before, place = things(own), own.program
     own.program = place.rename(place.with_name("moved"))
-    for words in (("status",), ("restart", "scheduler"), ("scale", "scheduler=0"), ("down",)):
+    for words in (("status",), ("restart", "scheduler"), ("scale", "scheduler=0")):
         refused = own.cli(words[0], "-s", own.name, *words[1:])
         assert refused.code == 1
         assert f"this stack was moved from {place}: run `airflow-stack up -s {own.name}` first" in refused.output
         assert "Traceback" not in refused.output
     assert things(own) == before
     assert not place.exists()
+    assert f"this stack was moved from {place}: what it left there is taken down" in own.down().output
+    assert (own.containers(), own.listed("volume")) == ({}, [own.container("postgres-data")])
     own.up(compose=True)
     assert own.unhealthy() == []
     copy = Stack(session, tmp_path, SMALL | {"target": {"throw_away": True}}, name=own.name)

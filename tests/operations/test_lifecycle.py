@@ -192,15 +192,18 @@ def test_the_down_of_a_copy_keeps_the_data_of_what_was_moved(engine: Engine, tmp
     assert engine.names() == set()
 
 
-def test_a_down_of_what_was_moved_is_refused(engine: Engine, tmp_path: Path, down: Down) -> None:
-    """Rule: that a directory is gone proves no right to delete: an `up` here does."""
+def test_the_first_down_after_a_move_keeps_the_data(engine: Engine, tmp_path: Path, down: Down) -> None:
+    """Rule: that a directory is gone proves no right to delete; what can be made anew goes. The next one deletes."""
     mine = project(tmp_path / "mine", throw_away=True)
-    made = put_up(engine, mine, "local", "", was_up(mine))
+    put_up(engine, mine, "local", "", was_up(mine))
     moved = mine.rename(tmp_path / "moved")
-    with pytest.raises(OperationError, match=f"this stack was moved from {mine}: run `airflow-stack up -s local` firs"):
-        down(moved)
-    assert engine.names() == made
+    said = down(moved)
+    assert said[0] == f"this stack was moved from {mine}: what it left there is taken down"
+    assert "its data is kept this once; to delete it: airflow-stack down -s local" in said
+    assert engine.names() == {"af-postgres-data"}
     assert (moved / ".airflow-stack" / "local" / "secrets" / "values" / "fernet_key").exists()
+    assert "stack 'local' is down, and its data deleted" in down(moved)
+    assert engine.names() == set()
 
 
 def test_a_verb_on_what_was_moved_touches_nothing(engine: Engine, tmp_path: Path) -> None:
