@@ -1,11 +1,18 @@
-"""What to set where something was killed for memory."""
+"""The command that sets keys, and what to set where something was killed for memory."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from airflow_stack.config.errors import NAMESPACE
+
+
+def setting(stack: str, values: Mapping[str, object]) -> str:
+    """The command that puts keys into the stack file: with Pulumi, without it, and where nobody has logged in to it."""
+    sets = (f" --set {shlex.quote(f'{key}={value}')}" for key, value in values.items())
+    return f"airflow-stack init -s {shlex.quote(stack)}{''.join(sets)}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,4 @@ class Advice:
 
     def command(self, stack: str) -> str:
         """What sets it, for a shell; what to do by hand where nothing is to be set."""
-        sets = [
-            f"pulumi config set --stack {stack} --path {NAMESPACE}:{key} {value}" for key, value in self.then.items()
-        ]
-        return " && ".join(sets) or self.instead
+        return setting(stack, self.then) if self.then else self.instead

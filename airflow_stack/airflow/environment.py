@@ -79,6 +79,8 @@ def _defaults(config: StackConfig) -> Options:
         # Airflow's own, which says in the task's log why its worker has ended it, or the kernel for memory; and which
         # has the kernel kill the task instead of the worker.
         ("core", "task_runner"): "airflow_stack_runtime.task_runner.TaskRunner",
+        # Airflow's own, which stores no value that the database could fail by.
+        ("core", "xcom_backend"): "airflow_stack_runtime.xcom.XCom",
         # An edited DAG is seen within ten seconds; Airflow's own 30 and 300 are for thousands of files.
         ("scheduler", "min_file_process_interval"): 10,
         ("scheduler", "dag_dir_list_interval"): 10,
@@ -140,7 +142,10 @@ def _essential(config: StackConfig) -> Options:
 
 def _of_the_image(config: StackConfig) -> dict[str, str]:
     """What the image's own modules read, beside Airflow's options."""
-    variables: dict[str, str] = {}
+    variables = {
+        "AIRFLOW_STACK_CALLBACK_TIMEOUT": str(config.airflow.callback_timeout),
+        "AIRFLOW_STACK_XCOM_LIMIT": str(config.airflow.xcom_limit),
+    }
     if off := [name for name, applied in config.airflow.patches.items() if not applied]:
         variables["AIRFLOW_STACK_PATCHES_OFF"] = ",".join(sorted(off))
     if config.celery:

@@ -33,6 +33,7 @@ PatchName = Literal[
     "slots",
     "stale_callbacks",
     "task_engine",
+    "turns",
     "unserved_queues",
     "unstarted",
 ]
@@ -106,6 +107,22 @@ class AirflowConfig(Section):
         description="Sections of airflow.options that Airflow itself does not know: those of a plugin, of your DAGs, or"
         " of a provider among extra_requirements. Their values show in `docker inspect`.",
         examples=[["my_plugin"]],
+    )
+    xcom_limit: int = Field(
+        16,
+        ge=1,
+        le=512,
+        description="MiB of the largest XCom that a task may push; one that is larger fails its task, and the log says"
+        " what to do. It goes through the database's memory several times over. Without effect where"
+        " options.core.xcom_backend names another backend.",
+    )
+    callback_timeout: int = Field(
+        600,
+        ge=1,
+        le=86_400,
+        description="Seconds that a callback of a task may take (on_failure_callback and the like). It is interrupted"
+        " then, which its log says: until it ends, it holds the task's slot. Callbacks of DAGs have"
+        " options.core.dag_file_processor_timeout.",
     )
     patches: dict[PatchName, bool] = Field(
         default_factory=dict,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, get_args, get_origin
 
 import yaml
@@ -98,11 +99,15 @@ def _problem(item: Mapping[str, Any], at: _Place, stack: str, model: type[StackC
     path = at.path
     if str(item["type"]).startswith("union_tag"):
         path = (*path, "kind")
-    elif path[2:] and path[-1] in _SCALARS:
+    key_is_wrong = path[2:] and path[-1] == "[key]" and item["type"] == "literal_error"
+    if path[2:] and path[-1] in _SCALARS:
         path = path[:-1]
     key = _key(path)
     elsewhere = _elsewhere(item, path, model)
-    message = elsewhere or _message(item, path)
+    if key_is_wrong:
+        message = _no_such(str(path[-1]), re.findall("'(.+?)'", item["ctx"]["expected"]))
+    else:
+        message = elsewhere or _message(item, path)
     plain = _is_plain(path)
     if item["type"] == "extra_forbidden":
         mend = remove_command(stack, key) if plain and key else edit(stack)
@@ -255,6 +260,10 @@ def _instead(at: _Place) -> str:
     if "password" in key or "secret" in key:
         return f"there is no such key; a secret has a key of its own: {', '.join(SECRET_KEYS)}"
     known = list(dict.fromkeys(name for model in at.holders for name in model.model_fields))
+    return _no_such(key, known)
+
+
+def _no_such(key: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
     return f"there is no such key; {f'did you mean {near[0]}?' if near else 'there are ' + ', '.join(known)}"
 

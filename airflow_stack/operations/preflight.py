@@ -8,6 +8,7 @@ import socket
 from collections.abc import Collection
 from pathlib import Path
 
+from airflow_stack.airflow.advice import setting
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import FOLDERS, Plan
 from airflow_stack.backends.identity import FILE, has_secrets, is_at
@@ -64,7 +65,7 @@ def folder_problems(machine: Machine, stack: str) -> list[str]:
         return [
             f"{where}: {os.strerror(error.errno or 0).lower()}; the project directory needs the folders"
             f" {', '.join(FOLDERS)}.\n  mend: sudo chown $USER {machine.project}, or name another:"
-            f" pulumi config set --stack {stack} --path {NAMESPACE}:target.project_dir ~/airflow"
+            f" {setting(stack, {'target.project_dir': '/srv/airflow'})}"
         ]
     return []
 
@@ -92,7 +93,7 @@ def name_problems(plan: Plan, found: Ownership, stack: str, tool: str) -> list[s
 
 def _taken(owner: Owner, things: list[Thing], stack: str) -> str:
     first, more = things[0], f" (and {len(things) - 1} more)" if len(things) > 1 else ""
-    aside = f"give this stack a prefix: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
+    aside = f"give this stack a prefix: {setting(stack, {'target.prefix': 'mine'})}"
     clear = f"; or {owner.take_down}" if owner.take_down else ""
     return f"a {first.kind} named {first.name} is there already{more}: {owner}.\n  mend: {aside}{clear}"
 
@@ -137,7 +138,7 @@ def _keeps_secrets(place: Path, owner: Owner) -> bool:
 
 def _of_data(name: str, owner: Owner, machine: Machine, stack: str) -> str:
     here, folder = owner.directory in (None, machine.program), machine.secrets.parent
-    anew = f"begin anew beside it: pulumi config set --stack {stack} --path {NAMESPACE}:target.prefix mine"
+    anew = f"begin anew beside it: {setting(stack, {'target.prefix': 'mine'})}"
     if here and owner.stack == stack:
         return (
             f"the volume {name} holds the data of a stack {stack} of this directory, and the secrets that open it are"
@@ -170,7 +171,7 @@ def port_problems(config: LocalConfig, plan: Plan, found: Ownership, stack: str)
             problems.append(
                 f"{NAMESPACE}:{key}: port {port} of {plan.bind_address} is in use by {by}.\n"
                 f"  mend: stop it (see: ss -ltnp 'sport = :{port}'), or take another port:"
-                f" pulumi config set --stack {stack} --path {NAMESPACE}:{key} {port + 1}"
+                f" {setting(stack, {key: port + 1})}"
             )
     return problems
 

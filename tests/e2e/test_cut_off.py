@@ -81,7 +81,7 @@ def test_a_task_that_is_cut_off_is_named_and_over_at_once(composed: Stack) -> No
     assert f"cut off: lengthy.once (run {run}), after" in status
     doctor = composed.cli("doctor", "-s", composed.name).output
     assert "Tasks cut off in the last hour" in doctor
-    assert f"pulumi config set --stack {composed.name} --path airflow-stack:worker.stop_timeout " in doctor
+    assert f"airflow-stack init -s {composed.name} --set worker.stop_timeout=" in doctor
     fills_eight_slots(composed, "after-a-restart")
 
 

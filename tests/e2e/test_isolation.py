@@ -17,6 +17,8 @@ from e2e.test_choices import gateway
 
 # Seconds, on a machine that is busy.
 WITHIN = 300
+SLOTS = 4
+"""Of one worker."""
 HEAD = """
 import pendulum
 from airflow.decorators import dag, task
@@ -49,6 +51,58 @@ FILES = {
     "signals.py": "# airflow DAG\nimport os, signal\nos.killpg(0, signal.SIGKILL)\n",
     "parent.py": "# airflow DAG\nimport os, signal\nos.kill(os.getppid(), signal.SIGTERM)\n",
 }
+FILES |= {f"twin_{one}.py": HEAD + ONE.format(dag="twin", task=one, queue="default", number=1) for one in "ab"}
+OTHERS = """
+import time
+
+@dag(**GIVEN)
+def many():
+    @task
+    def one(number):
+        time.sleep(3)
+    one.expand(number=list(range(12)))
+many()
+
+@dag(**GIVEN)
+def hog():
+    @task
+    def one(number, run_id=None):
+        time.sleep(600 if run_id == "r1" else 0)
+    one.expand(number=list(range(4)))
+hog()
+
+@dag(**GIVEN)
+def eleven():
+    @task
+    def seconds():
+        time.sleep(11)
+    seconds()
+eleven()
+
+@dag(dag_id="large", **GIVEN | {"default_args": {"retries": 2}})
+def large():
+    @task
+    def gives():
+        return "x" * 2_000_000
+    gives()
+large()
+
+def never(context):
+    while True:
+        try:
+            time.sleep(600)
+        except Exception:
+            pass
+
+@dag(**GIVEN)
+def calls():
+    @task(on_success_callback=never)
+    def work():
+        print("done")
+    work()
+calls()
+"""
+FILES["others.py"] = HEAD + OTHERS
 NAMED = ("the listener raises", "exits.py: ", "signals.py: ", "parent.py: ")
 BLOCKS = """
 import asyncio, time
@@ -133,8 +187,8 @@ def crowded(
     }
     stack.config |= {
         "target": {"prefix": stack.name, "throw_away": True},
-        "airflow": {"options": {"metrics": metrics}},
-        "worker": {"count": 1},
+        "airflow": {"options": {"metrics": metrics}, "callback_timeout": 5, "xcom_limit": 1},
+        "worker": {"count": 1, "stop_timeout": 10},
         "docker_socket_proxy": {"enabled": False},
     }
     stack.write()
@@ -217,6 +271,50 @@ def test_what_raises_in_the_scheduler_is_passed_over_and_named(crowded: Stack) -
     assert run(crowded, "good", 2) == "success"
 
 
+def log_of(stack: Stack, dag: str, task: str) -> str:
+    """What the first task's first try has logged."""
+    return (stack.program / f"logs/dag_id={dag}/run_id=r1/task_id={task}/attempt=1.log").read_text(errors="replace")
+
+
+def at_work(stack: Stack, dag: str, state: str = "running") -> int:
+    """Tasks of the DAG in this state."""
+    query = "select count(*) from task_instance where dag_id = :'dag' and state = :'state'"
+    return int(stack.sql(query, dag=dag, state=state)[0][0])
+
+
+def test_a_dag_with_more_tasks_than_slots_leaves_some_to_others(crowded: Stack) -> None:
+    """Rule: a DAG with nothing at work gets the next slot that is free, and not the last one of an older run."""
+    begin(crowded, "many")
+    poll("it has all slots", lambda: at_work(crowded, "many") == SLOTS, WITHIN)
+    assert run(crowded, "good", 3) == "success"
+    assert at_work(crowded, "many", "scheduled") > 0
+    assert end(crowded, "many") == "success"
+
+
+def test_an_xcom_that_is_too_large_fails_its_task_alone(crowded: Stack) -> None:
+    """Rule: at once, though it has retries; its log says what to do. What fits is stored as ever."""
+    assert run(crowded, "large") == "failed"
+    assert crowded.sql("select try_number from task_instance where dag_id = 'large'") == [["1"]]
+    said = "XCom 'return_value' is too large: 2 MiB, and airflow-stack:airflow.xcom_limit is 1 MiB"
+    assert said in log_of(crowded, "large", "gives")
+
+
+def test_a_callback_that_never_ends_is_ended(crowded: Stack) -> None:
+    """Rule: its task ends as it would have, and the log names callback and key."""
+    assert run(crowded, "calls") == "success"
+    said = "on_success_callback never was ended after 5 s (airflow-stack:airflow.callback_timeout)"
+    assert said in log_of(crowded, "calls", "work")
+
+
+def test_two_files_with_one_dag_are_both_named(crowded: Stack) -> None:
+    """Rule: until one of them is gone."""
+    both = ("twin_a.py: DAG 'twin' is in ", "twin_b.py: DAG 'twin' is in ")
+    poll("both are named", lambda: all(words in troubles(crowded) for words in both), WITHIN, interval=3)
+    Path(crowded.program, "dags", "twin_b.py").unlink()
+    poll("neither is", lambda: "DAG 'twin'" not in troubles(crowded), 120, interval=3)
+    assert run(crowded, "twin") == "success"
+
+
 def test_a_file_that_is_gone_is_no_longer_named(crowded: Stack) -> None:
     """Rule: what is told of a file goes with it, and what is told of the others stays."""
     poll("both are named", lambda: all(name in troubles(crowded) for name in ("exits.py: ", "signals.py: ")), WITHIN)
@@ -241,10 +339,11 @@ def follow(stack: Stack, where: str) -> str:
         return found[0] if found else {}
 
     finding = poll(f"{where} is named", told, WITHIN, interval=5)
-    program, *arguments = shlex.split(finding["mend"])
-    assert program == "airflow-stack"
-    stack.cli(*arguments).check()
-    return finding["seen"]
+    for command in finding["mend"].split(" && "):
+        program, *arguments = shlex.split(command)
+        assert program == "airflow-stack"
+        stack.cli(*arguments, *(["--compose"] if arguments[0] == "up" else [])).check()
+    return str(finding["seen"])
 
 
 def test_a_link_that_leads_back_is_passed_over_and_named(crowded: Stack) -> None:
@@ -276,3 +375,45 @@ def test_a_trigger_that_blocks_is_named_and_well_by_the_advice(crowded: Stack) -
     assert "asyncio.sleep instead of time.sleep" in follow(crowded, "DAG blocks, task waits")
     assert end(crowded, "blocks") == "success"
     poll("the triggerer is healthy", lambda: "triggerer" not in crowded.unhealthy(), WITHIN)
+
+
+def test_a_file_that_ends_its_process_is_well_when_it_is_corrected(crowded: Stack) -> None:
+    """Rule: `dags check`, which the advice names, finds the file; corrected, its DAG runs and nothing is said."""
+    file = crowded.program / "dags" / "parent.py"
+    poll("it is named", lambda: "parent.py: " in troubles(crowded), WITHIN, interval=3)
+    assert "dags/parent.py: error: " in crowded.cli("dags", "check", "-s", crowded.name).output
+    file.write_text(HEAD + ONE.format(dag="corrected", task="work", queue="default", number=1))
+    assert run(crowded, "corrected") == "success"
+    poll("it is no longer named", lambda: "parent.py: " not in troubles(crowded), 120, interval=3)
+
+
+def test_a_task_that_was_cut_off_gets_through_by_the_advice(crowded: Stack) -> None:
+    """Rule: with the time that `doctor` gives, the same task ends well while its worker is restarted."""
+    begin(crowded, "eleven")
+    poll("it runs", lambda: at_work(crowded, "eleven") == 1, WITHIN, interval=0.1)
+    assert "cut off: eleven.seconds" in crowded.cli("restart", "-s", crowded.name, "worker").check().output
+    assert end(crowded, "eleven") == "failed"
+    follow(crowded, "eleven.seconds (run r1)")
+    crowded.up(compose=True)
+    begin(crowded, "eleven", 2)
+    poll("it runs", lambda: at_work(crowded, "eleven") == 1, WITHIN, interval=0.1)
+    assert "cut off" not in crowded.cli("restart", "-s", crowded.name, "worker").check().output
+    assert end(crowded, "eleven", 2) == "success"
+
+
+def test_a_queue_gets_a_worker_by_the_advice(crowded: Stack) -> None:
+    """Rule: with the command that `doctor` gives for a task that a hook has sent astray, the next run succeeds."""
+    assert "queue 'mutant'" in follow(crowded, "DAG mutated, task work")
+    assert run(crowded, "mutated", 2) == "success"
+
+
+def test_who_waits_for_a_slot_gets_one_by_the_advice(crowded: Stack) -> None:
+    """Rule: `doctor` names who waits, and who has the slots; with more of them the one that waits runs."""
+    begin(crowded, "hog")
+    poll("it has all slots", lambda: at_work(crowded, "hog") == SLOTS, WITHIN)
+    begin(crowded, "good", 4)
+    seen = follow(crowded, "DAG good: 1 of its tasks wait for a slot since ")
+    assert f"all {SLOTS} are taken, {SLOTS} of them by DAG hog" in seen
+    assert end(crowded, "good", 4) == "success"
+    begin(crowded, "hog", 2)
+    assert end(crowded, "hog", 2) == "success"

@@ -108,7 +108,7 @@ def test_a_task_without_memory_dies_alone_is_told_and_heals_by_the_advice(place:
     document = json.loads(place.cli("status", "-s", place.name, "--json").output)
     assert [kill["where"] for kill in document["killed"]] == [place.container("worker-1")]
     doctor = place.cli("doctor", "-s", place.name).output
-    assert f"pulumi config set --stack {place.name} --path airflow-stack:worker.memory {more}" in doctor
+    assert f"airflow-stack init -s {place.name} --set worker.memory={more}" in doctor
 
     place.config["worker"]["memory"] = more
     place.write()

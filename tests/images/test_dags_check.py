@@ -39,6 +39,11 @@ def overflow(*_: object) -> Found:
     return Found("")
 
 
+def signal_the_parent(*_: object) -> Found:
+    os.kill(os.getppid(), signal.SIGTERM)
+    return Found("")
+
+
 def signal_the_group(*_: object) -> Found:
     os.killpg(0, signal.SIGKILL)
     return Found("")
@@ -68,6 +73,7 @@ def test_a_file_is_looked_at_in_a_process_of_its_own() -> None:
         (die, 60, "crash", "by signal SIGKILL; look for os._exit"),
         (overflow, 60, "crash", "by signal SIGSEGV; signal 11: look for a recursion without end in it, or a C ext"),
         (signal_the_group, 60, "crash", "by signal SIGKILL"),
+        (signal_the_parent, 60, "crash", "by signal SIGTERM"),
         (leave_a_child, 60, "crash", "exit code 4"),
         (hang, 0.2, "timeout", "never ends"),
     ],

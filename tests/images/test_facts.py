@@ -24,13 +24,14 @@ TABLES = """
 CREATE TABLE alembic_version (version_num TEXT);
 CREATE TABLE task_instance (state TEXT, queued_dttm REAL, start_date REAL, job_id INTEGER, dag_id TEXT, task_id TEXT,
     run_id TEXT, map_index INTEGER, try_number INTEGER, max_tries INTEGER, hostname TEXT, queue TEXT, end_date REAL,
-    pool TEXT);
-CREATE TABLE slot_pool (pool TEXT);
+    pool TEXT, pool_slots INTEGER DEFAULT 1, updated_at REAL);
+CREATE TABLE dag_run (dag_id TEXT, run_id TEXT, state TEXT, run_type TEXT);
+CREATE TABLE slot_pool (pool TEXT, slots INTEGER);
 CREATE TABLE log (dag_id TEXT, task_id TEXT, run_id TEXT, map_index INTEGER, try_number INTEGER, extra TEXT, dttm REAL,
     event TEXT);
 CREATE TABLE job (id INTEGER, job_type TEXT, hostname TEXT, state TEXT, latest_heartbeat REAL);
 CREATE TABLE import_error (filename TEXT, stacktrace TEXT);
-CREATE TABLE dag (is_active BOOLEAN, is_paused BOOLEAN);
+CREATE TABLE dag (is_active BOOLEAN, is_paused BOOLEAN, dag_id TEXT, last_parsed_time REAL);
 INSERT INTO alembic_version VALUES ('head');
 """
 TRACE = """Traceback (most recent call last):
@@ -109,7 +110,7 @@ def test_tasks_and_jobs(database: Database) -> None:
         INSERT INTO job VALUES (1, 'LocalTaskJob', 'w', 'running', 999), (2, 'LocalTaskJob', 'w', 'running', 500),
             (3, 'SchedulerJob', 'new', 'running', 998), (4, 'SchedulerJob', 'old', 'failed', 1),
             (5, 'TriggererJob', 't', 'running', 990);
-        INSERT INTO dag VALUES (1, 0), (1, 1), (0, 1);
+        INSERT INTO dag (is_active, is_paused) VALUES (1, 0), (1, 1), (0, 1);
     """)
     found = facts.collect()
     assert found["tasks"] == {
@@ -131,8 +132,8 @@ def test_work_alone(database: Database) -> None:
     database.sqlite.execute("INSERT INTO task_instance (state, start_date) VALUES ('running', 1)")
     found = facts.collect(work=True)
     assert sorted(found) == [
-        "blocking", "cut_off", "killed", "passed_over", "refused", "running", "tasks", "time", "unserved",
-        "without_pool",
+        "blocking", "cut_off", "killed", "parsing", "passed_over", "refused", "running", "tasks", "time", "unserved",
+        "waiting", "without_pool",
     ]  # fmt: skip
     assert found["tasks"]["running"]["count"] == 1
 
@@ -172,8 +173,9 @@ def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatc
     database.sqlite.executemany(f"INSERT INTO task_instance ({columns}) VALUES (?, ?, ?, ?, ?)", rows)  # noqa: S608
     database.sqlite.executescript("""
         INSERT INTO import_error VALUES ('/opt/airflow/dags/q.py', 'AirflowClusterPolicyViolation: DAG x'),
-            ('/opt/airflow/dags/r.py', 'ParsingEnded: never'), ('/opt/airflow/dags/s.py', 'SyntaxError: x');
-        INSERT INTO slot_pool VALUES ('default_pool');
+            ('/opt/airflow/dags/r.py', 'ParsingEnded: never'), ('/opt/airflow/dags/s.py', 'SyntaxError: x'),
+            ('/opt/airflow/dags/t.py', 'AirflowDagDuplicatedIdException: DAG t is in u.py too');
+        INSERT INTO slot_pool VALUES ('default_pool', 128);
         INSERT INTO task_instance (dag_id, task_id, state, pool) VALUES ('p', 't', 'scheduled', 'gone'),
             ('p', 'u', 'scheduled', 'default_pool'), ('p', 'v', 'success', 'gone');
         INSERT INTO log (dag_id, event, extra, dttm) VALUES ('late', 'airflow_stack_passed_over', 'TypeError: x', 100),
@@ -191,7 +193,7 @@ def test_dags_that_cannot_run(database: Database, monkeypatch: pytest.MonkeyPatc
     ]
     assert found["passed_over"] == [{"dag": "now", "what": "TypeError: y"}]
     assert found["blocking"] == [{"dag": "d", "task": "t", "what": "blocks all"}]
-    assert [one["file"] for one in found["refused"]] == ["/opt/airflow/dags/q.py", "/opt/airflow/dags/r.py"]
+    assert [one["file"] for one in found["refused"]] == [f"/opt/airflow/dags/{name}.py" for name in "qrt"]
     assert found["without_pool"] == [{"dag": "p", "task": "t", "pool": "gone", "count": 1}]
     monkeypatch.setenv("AIRFLOW_STACK_OTHER_QUEUES", "gpu")
     assert facts.collect(work=True)["unserved"] == []
@@ -328,3 +330,44 @@ def test_without_a_database_in_the_environment(
     with pytest.raises(SystemExit, match="1"):
         facts.main([])
     assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN is not set" in capsys.readouterr().err
+
+
+def test_who_waits_for_a_slot(database: Database) -> None:
+    """Rule: by DAG, those at work first; what is paused, has a full pool or a run that is over waits for none."""
+    database.sqlite.executescript("""
+        INSERT INTO slot_pool VALUES ('default_pool', 128), ('full', 2), ('endless', -1);
+        INSERT INTO dag (dag_id, is_active, is_paused) VALUES ('big', 1, 0), ('small', 1, 0), ('paused', 1, 1),
+            ('own', 1, 0), ('over', 1, 0), ('endless', 1, 0);
+        INSERT INTO dag_run SELECT dag_id, 'r', 'running', 'manual' FROM dag;
+        UPDATE dag_run SET state = 'failed' WHERE dag_id = 'over';
+    """)
+    rows = [
+        ("big", "running", "default_pool", 1, 0), ("big", "queued", "full", 2, 0),
+        ("big", "scheduled", "default_pool", 1, 900), ("big", "scheduled", "default_pool", 1, 950),
+        ("small", "scheduled", "default_pool", 1, 930), ("small", "success", "default_pool", 1, 0),
+        ("paused", "scheduled", "default_pool", 1, 0), ("own", "scheduled", "full", 1, 0),
+        ("over", "scheduled", "default_pool", 1, 0), ("endless", "scheduled", "endless", 1, 990),
+    ]  # fmt: skip
+    columns = "dag_id, state, pool, pool_slots, updated_at, run_id"
+    database.sqlite.executemany(f"INSERT INTO task_instance ({columns}) VALUES (?, ?, ?, ?, ?, 'r')", rows)  # noqa: S608
+    found = {one.pop("dag"): one for one in facts.collect(work=True)["waiting"]}
+    assert found == {
+        "big": {"count": 2, "oldest": 100.0, "at_work": 2},
+        "small": {"count": 1, "oldest": 70.0, "at_work": 0},
+        "endless": {"count": 1, "oldest": 10.0, "at_work": 0},
+    }
+    assert next(iter(found)) == "big"
+
+
+def test_when_a_file_was_read_last(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule: of the DAGs that are there; and how often its process was started anew in the last hour."""
+    assert facts.collect(work=True)["parsing"] == {"last": None, "interval": 30.0, "restarts": 0, "how": ""}
+    monkeypatch.setenv("AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL", "10")
+    database.sqlite.executescript("""
+        INSERT INTO dag (dag_id, is_active, is_paused, last_parsed_time) VALUES ('a', 1, 0, 400), ('b', 1, 0, 500),
+            ('gone', 0, 0, 999);
+        INSERT INTO log (event, extra, dttm) VALUES ('airflow_stack_parser_restarted', 'it stood still', 900),
+            ('airflow_stack_parser_restarted', 'it stood still', -5000), ('success', NULL, 990);
+    """)
+    expected = {"last": 500.0, "interval": 10.0, "restarts": 1, "how": "it stood still"}
+    assert facts.collect(work=True)["parsing"] == expected

@@ -280,3 +280,74 @@ def test_what_is_told_of_a_file_goes_with_it(import_errors: ImportErrors) -> Non
     assert len(import_errors.rows) == 1
     import_errors.clear(["good.py"], "dags")
     assert import_errors.rows == []
+
+
+@pytest.fixture
+def twins(stand_in: Callable[..., ModuleType], tmp_path: Path) -> SimpleNamespace:
+    """Files a.py and b.py, and what the database says that the DAG d is in."""
+    found = SimpleNamespace(a=str(tmp_path / "a.py"), b=str(tmp_path / "b.py"), rows=[])
+    for file in (found.a, found.b):
+        Path(file).touch()
+    query = SimpleNamespace(filter=lambda *_: found.rows)
+    found.session = SimpleNamespace(query=lambda *_: query)
+    column = SimpleNamespace(in_=lambda _: True)
+    stand_in("airflow.models.dag", DagModel=SimpleNamespace(dag_id=column, fileloc=column, is_active=True))
+
+    def parse(file: str) -> list[tuple[Any, ...]]:
+        told: list[tuple[Any, ...]] = []
+        dags = [SimpleNamespace(dag_id="d", fileloc=file)]
+        write = parsing.looking_for_twins(lambda *_, **__: None)
+        process = parsing.told_of_twins(lambda *_: write(None, dags, session=found.session))
+        record = parsing.record
+        parsing.record = lambda *given: told.append(given)
+        try:
+            process(SimpleNamespace(_dag_directory="dags"), file)
+        finally:
+            parsing.record = record
+        return told
+
+    found.parse = parse
+    return found
+
+
+def test_a_dag_that_is_in_two_files_is_told_of_by_both(twins: SimpleNamespace) -> None:
+    """Rule: as an import error of the file that has taken the DAG, which names the other one."""
+    twins.rows = [("d", twins.a)]
+    ((path, directory, text, kind),) = twins.parse(twins.b)
+    assert (path, directory, kind) == (twins.b, "dags", parsing.TWICE)
+    assert f"DAG 'd' is in {twins.a} too" in text
+    twins.rows = [("d", twins.b)]
+    assert len(twins.parse(twins.a)) == 1
+
+
+def test_a_dag_that_was_moved_is_no_twin(twins: SimpleNamespace) -> None:
+    """Rule: nor is one in its own file, nor a new one; and what was told of one file is not told of the next."""
+    assert twins.parse(twins.a) == []
+    twins.rows = [("d", twins.a)]
+    assert twins.parse(twins.a) == []
+    Path(twins.a).unlink()
+    assert twins.parse(twins.b) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "how"), [(None, "it stood still"), (-9, "it ended, by signal SIGKILL: out of memory?")]
+)
+def test_a_manager_that_was_started_anew_is_recorded(
+    stand_in: Callable[..., ModuleType], code: int | None, how: str
+) -> None:
+    """Rule: each time, and how the last one ended; its first start is none."""
+    session = Session()
+    stand_in("airflow.utils.session", create_session=lambda: nullcontext(session))
+    old, new = SimpleNamespace(exitcode=code), SimpleNamespace(exitcode=None)
+    agent = SimpleNamespace(_process=old, next=new)
+
+    def heartbeat(agent: Any) -> None:
+        agent._process = agent.next
+
+    check = parsing.told_of_restarts(heartbeat)
+    check(agent)
+    assert [(row.event, row.extra) for row in session.rows] == [(parsing.RESTARTED, how)]
+    check(agent)
+    agent._process, agent.next = None, old
+    check(agent)
+    assert len(session.rows) == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -36,14 +35,17 @@ class Standard:
 def ended(
     stand_in: Callable[..., ModuleType], fresh: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[list[str], list[dict[str, Any]]]]:
-    """``ended(code, before, after)``: the log's lines, and what is recorded."""
+    """``ended(code, before, after, kills of neighbours)``: the log's lines, and what is recorded."""
     stand_in("airflow.task.task_runner.standard_task_runner", StandardTaskRunner=Standard)
     module = fresh("task_runner")
     monkeypatch.setenv("AIRFLOW_STACK_MEMORY_ADVICE", "raise airflow-stack:worker.memory to 1280 (now 640)")
     monkeypatch.delenv("AIRFLOW_STACK_MEMORY_LIMIT", raising=False)
 
-    def run(code: int | None, before: Memory, after: Memory) -> tuple[list[str], list[dict[str, Any]]]:
+    def run(
+        code: int | None, before: Memory, after: Memory, of_neighbours: int = 0
+    ) -> tuple[list[str], list[dict[str, Any]]]:
         runner = module.TaskRunner()
+        monkeypatch.setattr(runner, "_recorded", lambda _: of_neighbours, raising=False)
         recorded: list[dict[str, Any]] = []
         monkeypatch.setattr(runner, "_record", recorded.append, raising=False)
         monkeypatch.setattr(memory, "read", lambda: before)
@@ -100,16 +102,13 @@ def test_what_was_not_killed_for_memory_is_not_said_to_be(
     assert ended(code, Memory(640, 640, before), Memory(640, 640, after)) == ([], [])
 
 
-@pytest.mark.parametrize(("largest", "named"), [(400, 1), (100, 0)])
-def test_a_process_that_the_task_has_started(
-    ended: Any, monkeypatch: pytest.MonkeyPatch, largest: int, named: int
-) -> None:
-    """Rule: a task whose own command was killed fails by itself: told as that, and by name if it was large.
+@pytest.mark.parametrize(("of_neighbours", "named"), [(0, 1), (1, 0)])
+def test_a_process_that_the_task_has_started(ended: Any, of_neighbours: int, named: int) -> None:
+    """Rule: a task whose own command was killed fails by itself: told as that, and by name, however small it was.
 
-    A neighbour's kill counts in the same container.
+    A neighbour's kill counts in the same container, and is recorded as the neighbour's.
     """
-    monkeypatch.setattr(resource, "getrusage", lambda _: SimpleNamespace(ru_maxrss=largest * 1024))
-    (line,), recorded = ended(1, Memory(640, 300, 0), Memory(640, 640, 1))
+    (line,), recorded = ended(1, Memory(640, 300, 0), Memory(640, 640, 1), of_neighbours)
     assert "the kernel killed a process of this container for memory, likely one that the task had started" in line
     assert len(recorded) == named
 

@@ -58,7 +58,7 @@ def test_names_of_another_clone(engine: Engine, tmp_path: Path) -> None:
     (problem,) = names(tmp_path / "two")
     assert problem == (
         f"a container named af-postgres is there already (and 4 more): of stack 'local' in {tmp_path / 'one'}.\n"
-        "  mend: give this stack a prefix: pulumi config set --stack local --path airflow-stack:target.prefix mine;"
+        "  mend: give this stack a prefix: airflow-stack init -s local --set target.prefix=mine;"
         f" or take it down: make -C {tmp_path / 'one'} down STACK=local"
     )
     assert names(tmp_path / "one") == []

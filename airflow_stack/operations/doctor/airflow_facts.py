@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from airflow_stack.airflow import describe, there
+from airflow_stack.airflow.advice import setting
 from airflow_stack.config import StackConfig
 from airflow_stack.operations.doctor.finding import Finding, State, missing, ok, size, warning
 from airflow_stack.operations.doctor.network import skew
@@ -47,11 +48,9 @@ def judge(
     if "tasks" in facts:
         yield from _tasks(facts, config, stack)
         yield from _cut_off(facts, config, stack)
-    for trouble in troubles(facts):
-        cost = "it does not run; the other DAGs go on"
-        yield warning(
-            "DAG that can't run", str(trouble), cost, f"airflow-stack {trouble.command.replace('{stack}', stack)}"
-        )
+    for trouble in troubles(facts, config):
+        mend = f"airflow-stack {trouble.command.replace('{stack}', stack)}"
+        yield warning(trouble.title, str(trouble), trouble.cost, mend)
     if "import_errors" in facts:
         yield from _dags(facts, stack)
 
@@ -168,7 +167,7 @@ def _cut_off(facts: Facts, config: StackConfig, stack: str) -> Iterator[Finding]
         seen = f"{stopping.name(first)}, {first['said']}; {stopping.then(first)}{more}"
         enough = max(2 * config.worker.stop_timeout, *(2 * stopping.ran(task) for task in told))
         enough = min(enough, config.longest_stop)
-        mend = f"pulumi config set --stack {stack} --path airflow-stack:worker.stop_timeout {enough}"
+        mend = setting(stack, {"worker.stop_timeout": enough})
         cost = "what it had done by then stays done, and a second try does it again"
         more_helps = enough > config.worker.stop_timeout
         yield warning("Tasks cut off in the last hour", seen, cost, mend if more_helps else "")

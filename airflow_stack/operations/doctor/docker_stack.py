@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ LIMIT = 20.0
 # Shares of a container's limit, and bytes of task logs, from which on it is worth a word.
 FULL = 0.9
 LOGS = 10 * 1024**3
+# Bytes of one task log. One of 1 GB takes more than a webserver's 1.3 GiB to show.
+LARGE_LOG = 256 * 1024**2
 # Where a container of either version of cgroups counts what was killed in it.
 COUNTERS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 # Restarts that are no accident.
@@ -122,7 +125,12 @@ def _restarts(found: Sequence[Container], stack: DockerStack) -> Iterator[Findin
 def _logs(stack: DockerStack) -> Iterator[Finding]:
     """Task logs, which nobody deletes but the user."""
     folder = Machine.of(stack.config, stack.program, stack.name).project / "logs"
-    total = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    sizes = {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    total, largest = sum(sizes.values()), max(sizes, key=sizes.__getitem__, default=folder)
+    if sizes.get(largest, 0) > LARGE_LOG:
+        seen = f"{size(sizes[largest])} in {_short(largest, stack.program)}"
+        cost = "the webserver reads it whole: the page of this log ends one of its processes for memory"
+        yield warning("Largest task log", seen, cost, f"tail -n 1000 {shlex.quote(str(largest))}")
     if total > LOGS:
         mend = f"find {folder} -name '*.log' -mtime +90 -delete"
         yield warning("Task logs", f"{size(total)} in {folder}", "nobody deletes them, and the disk fills", mend)

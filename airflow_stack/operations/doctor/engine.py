@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow_stack.airflow import describe
+from airflow_stack.airflow.advice import setting
 from airflow_stack.backends.containers import Plan, plan
 from airflow_stack.backends.images import upstream
 from airflow_stack.backends.labels import MANAGED_BY
 from airflow_stack.backends.machine import ORIGIN_FILE, Machine, recorded_memory
 from airflow_stack.backends.memory import STEP
 from airflow_stack.config import LocalConfig
-from airflow_stack.config.errors import NAMESPACE
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import engine_memory, origin, ownership, preflight, recovery
 from airflow_stack.operations.docker_engine import client
@@ -101,7 +101,7 @@ def _memory(config: LocalConfig, program: Path, stack: str) -> Iterator[Finding]
     if len(stacks) > 1 and may > has:
         seen = f"{len(stacks)} stacks are up, which may take {size(may * MIB)} together of {size(has * MIB)}"
         cost = "when all of them are busy, the kernel kills whatever is largest on this machine"
-        mend = f"pulumi config set --stack {stack} --path {NAMESPACE}:target.memory {has // len(stacks) // STEP * STEP}"
+        mend = setting(stack, {"target.memory": has // len(stacks) // STEP * STEP})
         yield warning("Memory of all stacks", seen, cost, mend)
 
 
@@ -148,9 +148,7 @@ def registry(target: Target[Any, Any]) -> Iterator[Finding]:
         yield ok("Container registry", f"the engine finds {image}{note}")
         return
     seen = f"the engine does not reach {image}"
-    mend = (
-        f"pulumi config set --stack {target.stack} --path {NAMESPACE}:target.registry registry.example.com:5000/mirror"
-    )
+    mend = setting(target.stack, {"target.registry": "registry.example.com:5000/mirror"})
     if settled == "registry":
         yield warning("Container registry", seen, "images can't be built anew; those that are there run", mend)
     elif not (find("mmdebstrap") or can_apt_install()):

@@ -88,7 +88,7 @@ class DockerStack:
         except (OperationError, KeyError):
             return None
         lately = tuple(stopping.cut_off(found, stopping.LATELY))
-        told = tuple(map(str, troubles(found)))
+        told = tuple(map(str, troubles(found, self.config)))
         return Work(tasks["running"]["count"], tasks["queued"]["count"], lately, told, self.kills(found))
 
     def kills(self, facts: Mapping[str, Any]) -> tuple[Kill, ...]:

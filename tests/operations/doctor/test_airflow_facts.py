@@ -6,8 +6,9 @@ import copy
 from typing import Any
 
 import pytest
+from config.rows import AWS
 
-from airflow_stack.config import LocalConfig
+from airflow_stack.config import LocalConfig, parse
 from airflow_stack.operations.doctor import airflow_facts
 from airflow_stack.operations.doctor.finding import Finding, State
 
@@ -94,8 +95,20 @@ def test_a_task_that_was_cut_off_is_named_with_a_timeout_that_fits() -> None:
     assert found.state is State.WARNING
     assert found.seen.startswith("sales.load (run r1), after 400 s: the worker was stopped")
     assert found.seen.endswith("it has failed, since it has no retries left; 1 more")
-    assert found.mend == "pulumi config set --stack local --path airflow-stack:worker.stop_timeout 800"
+    assert found.mend == "airflow-stack init -s local --set worker.stop_timeout=800"
     assert judge(cut_off=[]) == judge()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "mend"), [(60, "airflow-stack init -s prod --set worker.stop_timeout=120"), (120, "")]
+)
+def test_on_aws_a_worker_has_no_more_than_two_minutes(seconds: int, mend: str) -> None:
+    """Rule: the advice goes up to what ECS allows, and no further."""
+    worker = {"stop_timeout": seconds}
+    config, _ = parse({"target": AWS, "worker": worker}, set(), "prod")
+    facts = copy.deepcopy(FACTS) | {"cut_off": [CUT_OFF]}
+    found = list(airflow_facts.judge(facts, config, "prod", NOW, NOW))
+    assert one(found, "Tasks cut off in the last hour").mend == mend
 
 
 def test_an_answer_that_took_its_time_is_no_skew() -> None:

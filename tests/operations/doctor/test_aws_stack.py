@@ -168,7 +168,7 @@ def test_stopped_tasks(account: Account, monkeypatch: pytest.MonkeyPatch) -> Non
     found = with_(*meant, killed, killed, pull)
     assert [finding.state for finding in found] == [State.WARNING, State.WARNING]
     assert found[0].seen.startswith("worker (2 times): Essential container in task exited: OutOfMemoryError")
-    assert found[0].mend.endswith(f"airflow-stack:target.worker.memory {account.config.target.worker.memory * 2}")
+    assert found[0].mend.endswith(f"--set target.worker.memory={account.config.target.worker.memory * 2}")
     assert found[1].seen == "scheduler: CannotPullContainerError: not found"
     assert found[1].mend == "airflow-stack logs -s prod scheduler"
 
@@ -182,7 +182,7 @@ def test_memory(account: Account, monkeypatch: pytest.MonkeyPatch, share: float,
     assert found.state is state
     assert f"{share:.0f}%" in found.seen
     if state is State.WARNING:
-        assert found.mend.endswith(f"target.scheduler.memory {account.config.target.scheduler.memory * 2}")
+        assert found.mend.endswith(f"target.scheduler.memory={account.config.target.scheduler.memory * 2}")
 
 
 def test_alarms(account: Account) -> None:

@@ -70,7 +70,7 @@ def test_memory_that_is_nearly_full(memory: Callable[..., list[Finding]]) -> Non
     """Rule: the container is named, and the key that gives it more."""
     (found,) = memory(container("worker-2", 950), container("redis", 10))
     assert (found.what, found.state, found.seen) == ("Memory of worker-2", State.WARNING, "95% of its limit")
-    assert found.mend == "pulumi config set --stack local --path airflow-stack:worker.memory 5696"
+    assert found.mend == "airflow-stack init -s local --set worker.memory=5696"
 
 
 def test_processes_that_were_killed_are_told_of_their_container(memory: Callable[..., list[Finding]]) -> None:
@@ -78,8 +78,8 @@ def test_processes_that_were_killed_are_told_of_their_container(memory: Callable
     found = memory(container("scheduler", killed=2), container("worker-1", killed=1), container("proxy", killed=1))
     first, second = (one for one in found if one.state is State.WARNING)
     assert (first.what, first.seen[:20]) == ("Memory of scheduler", "2 of its processes w")
-    assert "airflow-stack:scheduler.memory" in first.mend
-    assert "airflow-stack:proxy.memory 128" in second.mend
+    assert "--set scheduler.memory=" in first.mend
+    assert "--set proxy.memory=128" in second.mend
 
 
 def test_killed_and_restarted(tmp_path: Path) -> None:
@@ -106,6 +106,11 @@ def test_task_logs(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (found,) = docker_stack._logs(stack)
     assert found.state is State.WARNING
     assert found.mend.startswith("find ")
+    monkeypatch.setattr(docker_stack, "LARGE_LOG", 4095)
+    both = list(docker_stack._logs(stack))
+    large = one(both, "Largest task log")
+    assert large.seen == "4 KiB in logs/dag_id=a/1.log"
+    assert large.mend.endswith("/logs/dag_id=a/1.log")
 
 
 def test_roles() -> None:

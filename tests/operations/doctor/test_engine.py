@@ -153,7 +153,7 @@ def test_stacks_that_may_take_more_than_the_engine_has_are_told(
     put_up(made_up, tmp_path / "two", "local", prefix="two", known="2")
     told = one(engine.room(config, program, "local"), "Memory of all stacks")
     assert "2 stacks are up" in told.seen
-    assert told.mend == "pulumi config set --stack local --path airflow-stack:target.memory 3072"
+    assert told.mend == "airflow-stack init -s local --set target.memory=3072"
 
 
 def test_limits_made_for_another_engine_are_told(program: Path, has: Callable[..., None]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from airflow_stack.backends.labels import SERVICE
+from airflow_stack.config import LocalConfig
 from airflow_stack.operations.doctor.roles import judge
 from airflow_stack.operations.running import docker_containers, docker_status
 from airflow_stack.operations.running.interface import RoleStatus
@@ -28,21 +29,24 @@ def test_each_trouble_names_the_dag_or_the_file() -> None:
         "refused": [
             {"file": "/opt/airflow/dags/q.py", "error": "AirflowClusterPolicyViolation: DAG 'd' asks for much."},
             {"file": "/opt/airflow/dags/h.py", "error": "ParsingEnded: it never ends"},
+            {"file": "/opt/airflow/dags/t.py", "error": "AirflowDagDuplicatedIdException: DAG 'd' is in u.py too"},
         ],
         "unserved": [{"dag": "d", "task": "t", "queue": "gpu", "count": 3}],
         "without_pool": [{"dag": "d", "task": "t", "pool": "gone", "count": 1}],
         "blocking": [{"dag": "d", "task": "t", "what": "its trigger blocks all triggers"}],
         "passed_over": [{"dag": "d", "what": "RuntimeError: x"}],
     }
-    lines = [str(one) for one in troubles(facts)]
-    assert lines[:2] == ["q.py: DAG 'd' asks for much", "h.py: it never ends"]
+    lines = [str(one) for one in troubles(facts, LocalConfig())]
+    assert lines[:3] == ["q.py: DAG 'd' asks for much", "h.py: it never ends", "t.py: DAG 'd' is in u.py too"]
     expected = ("worker.other_queues", "pool 'gone'", "its trigger blocks", "RuntimeError: x")
-    for line, words in zip(lines[2:], expected, strict=True):
+    for line, words in zip(lines[3:], expected, strict=True):
         assert line.startswith("DAG d")
         assert words in line
-    assert list(troubles({})) == []
-    assert [one.command for one in troubles(facts)] == [
-        *["dags check -s {stack}"] * 3, "airflow -s {stack} pools set gone 16 ''", "restart -s {stack} triggerer",
+    assert list(troubles({}, LocalConfig())) == []
+    assert [one.command for one in troubles(facts, LocalConfig())] == [
+        *["dags check -s {stack}"] * 3,
+        """init -s {stack} --set 'worker.queues=["default", "gpu"]' && airflow-stack up -s {stack}""",
+        "airflow -s {stack} pools set gone 16 ''", "restart -s {stack} triggerer",
         "dags check -s {stack}",
     ]  # fmt: skip
 
@@ -50,8 +54,59 @@ def test_each_trouble_names_the_dag_or_the_file() -> None:
 @pytest.mark.parametrize(("count", "number"), [(1, "it is sent"), (2, "2 of its instances are sent")])
 def test_instances_are_counted_where_there_are_several(count: int, number: str) -> None:
     """Rule: one is not counted, two are."""
-    (found,) = troubles({"unserved": [{"dag": "d", "task": "t", "queue": "gpu", "count": count}]})
+    (found,) = troubles({"unserved": [{"dag": "d", "task": "t", "queue": "gpu", "count": count}]}, LocalConfig())
     assert found.what.startswith(f"{number} to queue 'gpu'")
+
+
+BIG = {"dag": "big", "count": 9970, "oldest": 500.0, "at_work": 8}
+SMALL = {"dag": "small", "count": 1, "oldest": 95.0, "at_work": 0}
+
+
+def test_a_dag_that_waits_names_the_one_that_has_the_slots() -> None:
+    """Rule: with what gives it slots; eight are those of two workers."""
+    (found,) = troubles({"waiting": [BIG, SMALL, SMALL | {"dag": "later", "oldest": 70.0}]}, LocalConfig())
+    assert str(found).startswith(
+        "DAG small: 1 of its tasks, and of 1 more DAGs wait for a slot since 95 s: all 8 are taken, 8 of them by DAG"
+        " big."
+    )
+    assert found.command == "init -s {stack} --set worker.concurrency=6 && airflow-stack up -s {stack}"
+
+
+def test_a_scheduler_that_is_behind_names_the_dag_that_keeps_it_busy() -> None:
+    """Rule: where slots are free, it is no lack of slots."""
+    (found,) = troubles({"waiting": [BIG | {"at_work": 6}, SMALL]}, LocalConfig())
+    assert "since 95 s, and 2 of 8 are free: the scheduler is behind. DAG big has most of what waits, 9970" in str(
+        found
+    )
+    assert found.command.startswith("logs ")
+
+
+@pytest.mark.parametrize("waiting", [[BIG], [SMALL | {"oldest": 60.0}], [SMALL | {"at_work": 1}]])
+def test_a_dag_with_a_task_at_work_waits_for_nobody_else(waiting: list[dict[str, Any]]) -> None:
+    """Rule: nor does one that has waited for less than a minute."""
+    assert list(troubles({"waiting": waiting}, LocalConfig())) == []
+
+
+PARSING = {"last": 5.0, "interval": 10.0, "restarts": 0, "how": ""}
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "command"),
+    [
+        ({}, "", ""),
+        ({"last": None}, "", ""),
+        ({"last": 310.0, "restarts": 2}, "", ""),
+        ({"last": 660.0}, "DAG files: none was read for 11 min", "restart -s {stack} scheduler"),
+        ({"restarts": 3, "how": "it stood still"}, "started anew 3 times in an hour: it stood still", "logs "),
+    ],
+)
+def test_files_that_are_not_read_are_told(change: dict[str, Any], words: str, command: str) -> None:
+    """Rule: for how long, and how often what reads them has ended; a few minutes and an accident are no fault."""
+    found = list(troubles({"parsing": PARSING | change}, LocalConfig()))
+    assert bool(found) is bool(words)
+    for one in found:
+        assert words in str(one)
+        assert one.command.startswith(command)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import json
 import os
 import resource
 import signal
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.task.task_runner.standard_task_runner import StandardTaskRunner
@@ -34,11 +35,12 @@ class TaskRunner(StandardTaskRunner):
     """In the process that supervises a task; the user's code runs in a child of it."""
 
     _kills: int | None = None
+    _since: datetime
     _told = False
 
     def start(self) -> None:
         """Start the child as one that is killed before the worker, its pool and this supervisor."""
-        self._kills = memory.read().kills
+        self._kills, self._since = memory.read().kills, datetime.now(UTC)
         with memory.expendable():
             super().start()
 
@@ -86,9 +88,18 @@ class TaskRunner(StandardTaskRunner):
                 "While this task ran, the kernel killed a process of this container for memory, likely one that the"
                 " task had started: %s; %s", seen, advice,
             )  # fmt: skip
-        # A neighbour's kill counts in the same container: this task is told by name where it was the large one.
-        if code == -signal.SIGKILL or (kill["limit"] and 2 * kill["task_mib"] >= kill["limit"]):
+        # A neighbour's kill counts in the same container: this task is told by name where no neighbour was killed.
+        if code == -signal.SIGKILL or now.kills - self._kills > self._recorded(kill["host"]):  # type: ignore[operator]
             self._record(kill)
+
+    def _recorded(self, host: str) -> int:
+        """Kills in this container that were recorded since the task began."""
+        from airflow.models.log import Log
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            here = Log.extra.contains(json.dumps({"host": host})[1:-1])
+            return int(session.query(Log).filter(Log.event == EVENT, Log.dttm >= self._since, here).count())
 
     def _record(self, kill: dict[str, Any]) -> None:
         """Where `status` and `doctor` look: the audit log, and the log of the container, which is not the task's."""

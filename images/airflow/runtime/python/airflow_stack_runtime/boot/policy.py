@@ -1,4 +1,4 @@
-"""The stack's cluster policy: what one DAG may not ask for, since it would stop the others.
+"""The stack's cluster policy: what one DAG may not ask for or do, since it would stop the others.
 
 Airflow loads it in every process, by the entry point ``airflow.policy`` of this distribution, beside the user's own
 ``airflow_local_settings``.
@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.policies import hookimpl
 
-from airflow_stack_runtime import queues
+from airflow_stack_runtime import callbacks, queues
 from airflow_stack_runtime.patches import loader
 
 loader.apply("process")
@@ -36,10 +36,12 @@ def dag_policy(dag: Any) -> None:
 
 @hookimpl(trylast=True)
 def task_policy(task: Any) -> None:
-    """Refuse a DAG with a task in a queue that nobody serves; after the user's own policy, which may set the queue.
+    """Bound a task's callbacks, and refuse a DAG with a task in a queue that nobody serves.
 
-    The file shows as an import error, with the DAG and the task. Raises AirflowClusterPolicyViolation.
+    It comes after the user's own policy, which may set both. The file shows as an import error, with the DAG and the
+    task. Raises AirflowClusterPolicyViolation.
     """
+    callbacks.bind(task)
     known = queues.served()
     queue = getattr(task, "queue", None)
     if known is None or queues.is_served(queue, known):

@@ -17,6 +17,7 @@ SCHEDULER = "airflow.jobs.scheduler_job_runner:SchedulerJobRunner"
 CELERY = "airflow.providers.celery.executors.celery_executor:CeleryExecutor"
 EXECUTOR = "airflow.executors.base_executor:BaseExecutor"
 MANAGER = "airflow.dag_processing.manager:DagFileProcessorManager"
+AGENT = "airflow.dag_processing.manager:DagFileProcessorAgent"
 PROCESS = "airflow.dag_processing.processor:DagFileProcessorProcess"
 PROCESSOR = "airflow.dag_processing.processor:DagFileProcessor"
 OTEL = "airflow.metrics.otel_logger:SafeOtelLogger"
@@ -124,10 +125,23 @@ PATCHES = (
         ),
     ),
     Patch(
+        "turns",
+        "scheduler",
+        "One DAG with more tasks than the stack has slots, or with more queued runs than the scheduler looks at, keeps"
+        " all others waiting until it is through.",
+        (f"{ISSUES}/21951", f"{ISSUES}/45636", f"{ISSUES}/49508"),
+        replaces=("airflow.jobs.scheduler_job_runner:with_row_locks", "airflow.models.dagrun:with_row_locks"),
+        reads=(
+            "airflow.utils.sqlalchemy:with_row_locks",
+            f"{SCHEDULER}._executable_task_instances_to_queued",
+            "airflow.models.dagrun:DagRun.next_dagruns_to_examine",
+        ),
+    ),
+    Patch(
         "parsing",
         "scheduler",
-        "A DAG file can stop the parsing of all others; one that is killed or never ends shows no import error; a DAG"
-        " that a policy refuses takes the others of its file along.",
+        "A DAG file can stop the parsing of all others; one that is killed, never ends, or has the DAG id of another"
+        " file shows no import error; a DAG that a policy refuses takes the others of its file along.",
         (f"{ISSUES}/41976",),
         replaces=(
             f"{PROCESS}._run_file_processor",
@@ -135,6 +149,8 @@ PATCHES = (
             f"{MANAGER}._kill_timed_out_processors",
             f"{MANAGER}._refresh_dag_dir",
             f"{PROCESSOR}.process_file",
+            "airflow.models.dag:DAG.bulk_write_to_db",
+            f"{AGENT}._heartbeat_manager",
         ),
         reads=(
             f"{PROCESS}.start",
@@ -200,6 +216,11 @@ EXTENSIONS = (
         "task_runner",
         "core.task_runner",
         tuple(f"{RUNNER}.{name}" for name in ("start", "return_code", "terminate")),
+    ),
+    Extension(
+        "xcom",
+        "core.xcom_backend",
+        ("airflow.models.xcom:BaseXCom.serialize_value", "airflow.models.xcom:resolve_xcom_backend"),
     ),
     Extension(
         "boot.sqs_transport",

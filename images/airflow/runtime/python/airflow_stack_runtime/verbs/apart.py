@@ -13,8 +13,11 @@ from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
 
 from airflow_stack_runtime import memory
+from airflow_stack_runtime.patches.parsing import end_as
 
 T = TypeVar("T")
+LAST = 1.0
+"""Seconds for the child to end when the result is there."""
 LOOK = 0.2
 """Seconds between two looks at whether the child is still there: one of its own children may keep the pipe open."""
 
@@ -46,7 +49,9 @@ def apart(work: Callable[[], T], seconds: float) -> Ending[T]:
                 return _without(child.exitcode, kills)
             if time.monotonic() >= end:
                 return Ending(None, "timeout")
-        return Ending(receiver.recv())
+        result = receiver.recv()
+        child.join(LAST)
+        return _without(child.exitcode, kills) if child.exitcode else Ending(result)
     except EOFError:
         child.join()
         return _without(child.exitcode, kills)
@@ -60,10 +65,17 @@ def apart(work: Callable[[], T], seconds: float) -> Ending[T]:
 
 
 def _child(work: Callable[[], T], sender: Connection) -> None:
-    """In a process group of its own, the first to be killed for memory; no thread of the work keeps it alive."""
+    """In a process group of its own, the first to be killed for memory; no thread of the work keeps it alive.
+
+    A process between the two gets what the work sends to its parent, as where Airflow parses files.
+    """
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     memory.become_expendable()
+    if child := os.fork():
+        sender.close()
+        end_as(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)

@@ -33,6 +33,8 @@ PASSED_OVER = "airflow_stack_passed_over"
 """``one_dag.EVENT``: that module is Airflow's."""
 BLOCKS = "airflow_stack_blocks"
 """``blocked_triggers.EVENT``: likewise."""
+RESTARTED = "airflow_stack_parser_restarted"
+"""``parsing.RESTARTED``: likewise."""
 RECENTLY = 300.0
 TEXT = 500
 """Characters of an error."""
@@ -176,11 +178,14 @@ def _airflow(connection: Any, dialect: str, *, work: bool = False) -> dict[str, 
         {"file": name, **blame(name, trace)}
         for name, trace in rows(
             connection,
-            "SELECT filename, stacktrace FROM import_error WHERE stacktrace LIKE %s OR stacktrace LIKE %s ORDER BY 1",
-            ("AirflowClusterPolicyViolation%", "ParsingEnded%"),
+            "SELECT filename, stacktrace FROM import_error"
+            " WHERE stacktrace LIKE %s OR stacktrace LIKE %s OR stacktrace LIKE %s ORDER BY 1",
+            ("AirflowClusterPolicyViolation%", "ParsingEnded%", "AirflowDagDuplicatedIdException%"),
         )
     ][:TOLD]
     facts["killed"] = _killed(connection, age)
+    facts["waiting"] = _waiting(connection, age)
+    facts["parsing"] = _parsing(connection, age)
     if work:
         return facts
     facts["jobs"] = [
@@ -246,6 +251,47 @@ def _without_pool(connection: Any) -> list[dict[str, Any]]:
             " AND pool NOT IN (SELECT pool FROM slot_pool) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         )
     ][:TOLD]
+
+
+def _waiting(connection: Any, age: Any) -> list[dict[str, Any]]:
+    """DAGs with tasks at work, and with tasks that could be: how many wait for a slot though their pool has room."""
+    waits = (
+        "task.state = 'scheduled' AND NOT dag.is_paused AND run.state = 'running' AND run.run_type <> 'backfill'"
+        " AND (pool.slots < 0 OR coalesce(used.slots, 0) < pool.slots)"
+    )
+    found = rows(
+        connection,
+        f"SELECT task.dag_id, sum(CASE WHEN {waits} THEN 1 ELSE 0 END),"  # noqa: S608
+        f" max(CASE WHEN {waits} THEN {age('task.updated_at')} ELSE 0 END),"
+        " sum(CASE WHEN task.state = 'scheduled' THEN 0 ELSE 1 END)"
+        " FROM task_instance AS task JOIN dag ON dag.dag_id = task.dag_id"
+        " JOIN dag_run AS run ON run.dag_id = task.dag_id AND run.run_id = task.run_id"
+        " JOIN slot_pool AS pool ON pool.pool = task.pool"
+        " LEFT JOIN (SELECT pool, sum(pool_slots) AS slots FROM task_instance WHERE state IN ('queued', 'running')"
+        " GROUP BY pool) AS used ON used.pool = task.pool"
+        " WHERE task.state IN ('queued', 'running', 'scheduled') GROUP BY 1 ORDER BY 4 DESC, 2 DESC",
+    )
+    return [
+        {"dag": dag, "count": int(count), "oldest": round(float(oldest or 0), 1), "at_work": int(at_work)}
+        for dag, count, oldest, at_work in found
+        if count or at_work
+    ]
+
+
+def _parsing(connection: Any, age: Any) -> dict[str, Any]:
+    """When a DAG file was read last, how long that may take, and how often the process that reads them came back."""
+    ((last,),) = rows(connection, f"SELECT min({age('last_parsed_time')}) FROM dag WHERE is_active")  # noqa: S608
+    ((restarts, how),) = rows(
+        connection,
+        f"SELECT count(*), max(extra) FROM log WHERE event = %s AND {age('dttm')} < %s",  # noqa: S608
+        (RESTARTED, HOUR),
+    )
+    return {
+        "last": None if last is None else round(float(last), 1),
+        "interval": float(option("scheduler", "min_file_process_interval", "30")),
+        "restarts": int(restarts),
+        "how": how or "",
+    }
 
 
 def _killed(connection: Any, age: Any) -> list[dict[str, Any]]:
