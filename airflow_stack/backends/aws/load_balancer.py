@@ -78,7 +78,7 @@ class LoadBalancer(pulumi.ComponentResource):
             # It answers 200 with a dead scheduler too, which is right here: the UI that shows it must stay up.
             health_check=lb.TargetGroupHealthCheckArgs(
                 enabled=True,
-                path="/health",
+                path=planned.health,
                 port="traffic-port",
                 protocol="HTTP",
                 matcher="200",

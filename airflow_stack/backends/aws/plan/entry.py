@@ -19,9 +19,11 @@ class Entry:
     """What config says of it."""
     port: int
     """Of the tasks that it leads to."""
+    health: str
+    """Path there that answers 200 to anybody."""
 
 
 def entry(config: AwsConfig, services: Sequence[Service]) -> Entry:
     """Of this stack."""
-    port = next(port for service in services if service.served and (port := service.role.port))
-    return Entry(config.target.name, config.target.load_balancer, port)
+    ui, port = next((service.role.spec, port) for service in services if service.served and (port := service.role.port))
+    return Entry(config.target.name, config.target.load_balancer, port, ui.health)
