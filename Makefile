@@ -1,16 +1,18 @@
 # make up        the stack, healthy, from whatever this machine has
 # make down      remove it; data stays
 # make test      every check and test
+# make test-all  the same, then the tests on containers again on each other release of Airflow
 # make preview   what a pull request shows of the stacks
 STACK  ?= local
 PYTHON ?= python3
 BIN    := .venv/bin
 STACKS ?=
 BASE   ?=
+TESTS  ?=
 REGIONS ?=
 VERSIONS ?=
 
-.PHONY: up down test check pytest preview check-dags deploy lock schema prices options policies help
+.PHONY: up down test test-all check pytest preview check-dags deploy lock schema prices options policies help
 .DEFAULT_GOAL := help
 
 help:
@@ -26,8 +28,14 @@ down: .venv/runtime
 test: .venv/dev
 	@$(MAKE) --no-print-directory --jobs 2 check pytest
 
+test-all: .venv/dev
+	@$(MAKE) --no-print-directory test
+	@for version in $$($(BIN)/python -c 'from airflow_stack.releases import *; print(*[v for v in RELEASES if v != DEFAULT])'); do \
+	  echo "Airflow $$version"; \
+	  AIRFLOW_STACK_TEST_VERSION=$$version $(MAKE) --no-print-directory pytest TESTS=tests/e2e || exit 1; done
+
 pytest: .venv/dev
-	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL $(BIN)/python -m pytest $(TESTS) --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/dev
 	@$(BIN)/ruff check .

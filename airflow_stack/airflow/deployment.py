@@ -127,6 +127,8 @@ def _role(config: StackConfig, spec: RoleSpec) -> Role:
 
 def _init_environment(config: StackConfig) -> dict[str, str]:
     variables = {"AIRFLOW_STACK_MIGRATE": str(config.migrates).lower()}
+    if config.airflow.upgrade_from:
+        variables["AIRFLOW_STACK_UPGRADE_FROM"] = config.airflow.upgrade_from
     if config.creates_admin:
         variables |= {
             "AIRFLOW_STACK_CREATE_ADMIN": "true",

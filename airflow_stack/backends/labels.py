@@ -16,6 +16,9 @@ SERVICE = "airflow-stack.service"
 SECRETS = "airflow-stack.secrets"
 MANAGED_BY = "airflow-stack.managed-by"
 
+IMAGE_VERSION = "org.opencontainers.image.version"
+"""Of the image, which a container shows as its own: of Airflow's, the version of Airflow."""
+
 
 def stack_labels(stack: str, machine: Machine) -> dict[str, str]:
     """Of every container, network and volume. Without an id where the stack was never brought up."""

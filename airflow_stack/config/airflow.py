@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from airflow_stack.config.errors import BrokenRulesError
 from airflow_stack.config.options import broken_options
-from airflow_stack.config.types import Email, Line, Section, Username
+from airflow_stack.config.types import Email, Line, Section, Username, matches
 from airflow_stack.releases import DEFAULT, RELEASES, Release
 
 OptionValue = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     Version = str
 else:
     Version = Literal[tuple(RELEASES)]
+
+# Any, since an external database may have been anybody's.
+VersionNumber = Annotated[
+    str, matches(r"[1-9][0-9]?\.[0-9]{1,3}\.[0-9]{1,3}", "must be a version of three numbers, with dots")
+]
 
 # What the image replaces of Airflow, by its name in images/airflow/runtime (patches/registry.py), which tests compare.
 PatchName = Literal[
@@ -32,6 +37,7 @@ PatchName = Literal[
     "parsing",
     "slots",
     "stale_callbacks",
+    "stuck",
     "task_engine",
     "turns",
     "unserved_queues",
@@ -73,6 +79,12 @@ class AirflowConfig(Section):
     version: Version = Field(
         DEFAULT,
         description="Airflow's version. Each has a lock file of its dependencies in images/airflow/requirements.",
+    )
+    upgrade_from: VersionNumber | None = Field(
+        None,
+        description="Airflow's version that the metadata database has run with until now, where airflow.version is of a"
+        " later line. Without it no database is migrated from one line to another, such as from 2.10 to 2.11.",
+        examples=[next(iter(RELEASES))],
     )
     executor: Literal["CeleryExecutor", "LocalExecutor"] = Field(
         "CeleryExecutor",

@@ -12,7 +12,7 @@ from airflow_stack.airflow.advice import setting
 from airflow_stack.backends import secret_files
 from airflow_stack.backends.containers import FOLDERS, Plan
 from airflow_stack.backends.identity import FILE, has_secrets, is_at
-from airflow_stack.backends.labels import MANAGED_BY
+from airflow_stack.backends.labels import IMAGE_VERSION, MANAGED_BY
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import LocalConfig
 from airflow_stack.config.errors import NAMESPACE
@@ -22,6 +22,7 @@ from airflow_stack.operations import image_build, recovery
 from airflow_stack.operations.docker_engine import client
 from airflow_stack.operations.ownership import NOBODY, Kind, Owner, Ownership, Thing, look, named
 from airflow_stack.operations.pulumi_cli import PulumiCli
+from airflow_stack.releases import RELEASES
 
 PASSWORD = "airflow_database_password"  # noqa: S105 - a key
 
@@ -46,6 +47,7 @@ def check(config: LocalConfig, given: Collection[str], plan: Plan, machine: Mach
         *folder_problems(machine, stack),
         *([shared] if shared else []),
         *name_problems(plan, found, stack, tool),
+        *line_problems(config, found, stack),
         *volume_problems(plan, found, machine, stack, given, pulumi),
         *port_problems(config, plan, found, stack),
         *memory_problems(plan),
@@ -96,6 +98,35 @@ def _taken(owner: Owner, things: list[Thing], stack: str) -> str:
     aside = f"give this stack a prefix: {setting(stack, {'target.prefix': 'mine'})}"
     clear = f"; or {owner.take_down}" if owner.take_down else ""
     return f"a {first.kind} named {first.name} is there already{more}: {owner}.\n  mend: {aside}{clear}"
+
+
+def line_problems(config: LocalConfig, found: Ownership, stack: str) -> list[str]:
+    """A stack that is up goes to another release line of Airflow only where its version is named, and never back.
+
+    Where it is down, its database says the same to the init container.
+    """
+    wanted = config.airflow.version
+    running = {thing.labels.get(IMAGE_VERSION, "") for thing in found.ours("container")} & RELEASES.keys()
+    for version in sorted(running, key=_numbers):
+        if _numbers(version)[:2] == _numbers(wanted)[:2] or version == config.airflow.upgrade_from:
+            continue
+        key = f"pulumi config set --stack {stack} --path {NAMESPACE}:airflow"
+        change = f"the stack runs Airflow {version}, and {NAMESPACE}:airflow.version is {wanted}"
+        if _numbers(version) > _numbers(wanted):
+            return [
+                f"{change}, which can't use its database.\n"
+                f"  fix: {key}.version {version}; or restore a backup of before its upgrade into a new stack"
+            ]
+        return [
+            f"{change}: it is upgraded only when that is asked for.\n"
+            f"  fix: to stay, {key}.version {version}; to upgrade, airflow-stack backup -s {stack}, then"
+            f" {key}.upgrade_from {version}"
+        ]
+    return []
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def volume_problems(

@@ -11,6 +11,7 @@ RELEASES: dict[str, Release] = {
     release.version: release
     for release in (
         line_2_10.release("2.10.2", python="3.11"),
+        line_2_10.release("2.11.2", python="3.11"),
     )
 }  # fmt: skip
 """By version."""

@@ -1,4 +1,7 @@
-"""Airflow 2.10: every process reads the whole configuration, and talks to the metadata database itself."""
+"""Airflow 2.10 and 2.11: every process reads the whole configuration, and talks to the metadata database itself.
+
+What differs between the two is in their tables of options, their lock files and the lines that each patch is for.
+"""
 
 from __future__ import annotations
 
@@ -143,12 +146,12 @@ BELONGS: dict[Option, str] = {
     ("secrets", "backend_kwargs"): "set the secret secrets_backend_kwargs",
 }
 
-# Of Airflow 2.11, and read here by what the image replaces (patches/unstarted.py).
+# Of Airflow 2.11, and read in both by what the image replaces (patches/stuck.py and unstarted.py).
 READ_BY_PATCHES: tuple[Option, ...] = (("scheduler", "num_stuck_in_queued_retries"),)
 
 
 def release(version: str, *, python: str) -> Release:
-    """A patch release of this line."""
+    """A patch release of one of these lines."""
     return Release(
         version=version,
         python=python,

@@ -26,6 +26,7 @@ SAMPLES: dict[str, Any] = {
     "admin.username": "ada",
     "airflow.extra_apt_packages": ["git"],
     "airflow.extra_requirements": ["pandas"],
+    "airflow.upgrade_from": "2.9.3",
     "airflow.options": {"email": {"from_email": "a@example.com"}},
     "airflow.own_sections": ["mine"],
     "airflow.patches": {"slots": False},

@@ -313,7 +313,15 @@ OPTIONS = '{"core": {"default_timezone": "Europe/Berlin"}}'
         "pandas==2.1.4",
         editor=False,
     ),
-    Row("version-unknown", "airflow: {version: 2.10.1}", "airflow.version", "must be '2.10.2'", "2.10.2"),
+    Row("version-unknown", "airflow: {version: 2.10.1}", "airflow.version", "must be '2.10.2' or '2.11.2'", "2.10.2"),
+    Row(
+        "upgrade-from-a-line",
+        "airflow: {upgrade_from: '2.10'}",
+        "airflow.upgrade_from",
+        "must be a version of three numbers, with dots",
+        "2.10.2",
+        editor=False,
+    ),
     Row(
         "date-for-text",
         "admin: {lastname: 2024-01-31}",

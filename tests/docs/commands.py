@@ -74,6 +74,7 @@ RECIPES = {
     "make deploy STACK=prod": "pulumi up --stack prod --yes --skip-preview --non-interactive --policy-pack policies",
     "make check": "lint-imports",
     "make test": "python -m pytest",
+    "make test-all": "python -m pytest tests/e2e",
     "make .venv/runtime": "pip install",
     "make options": "python scripts/options.py",
     "make prices": "python scripts/prices.py",
@@ -191,7 +192,7 @@ ELSEWHERE = (
     Elsewhere(
         "tests/github/test_workflows.py::test_every_target_of_make_exists",
         '"Makefile"',
-        ("make check", "make check-dags", "make test", "make .venv/runtime"),
+        ("make check", "make check-dags", "make test", "make test-all", "make .venv/runtime"),
     ),
     Elsewhere(
         "tests/e2e/test_backup.py::test_an_empty_stack_becomes_the_one_that_was_backed_up",

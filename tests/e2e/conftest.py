@@ -160,8 +160,12 @@ def _composed(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def images(session: Session, tmp_path_factory: pytest.TempPathFactory) -> None:
     """All that a local stack is made of, built as `up` builds it; the shared stack's process may have done so."""
-    place = Stack(session, tmp_path_factory.mktemp("images"))
-    with one_process(tmp_path_factory, "images"):
+    build(Stack(session, tmp_path_factory.mktemp("images")), tmp_path_factory)
+
+
+def build(place: Stack, factory: pytest.TempPathFactory) -> None:
+    """The images of one stack."""
+    with one_process(factory, "images"):
         place.run([place.command()[0], "-c", BUILD.format(stack=place.name)]).check()
 
 

@@ -23,6 +23,7 @@ APART = (
     "test_rehearsal",
     "test_choices",
     "test_two_clones",
+    "test_releases",
     "test_failing_starts",
     "test_isolation",
     "test_memory",

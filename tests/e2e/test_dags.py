@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from e2e.session import Session, poll
-from e2e.stack import Stack, docker
+from e2e.stack import VERSION, Stack, docker
 
 pytestmark = pytest.mark.usefixtures("images")
 
@@ -111,7 +111,7 @@ def test_the_examples_pass(place: Stack) -> None:
     """Rule: the DAGs of this repository pass, in words a person reads, and in a container of the stack's own image."""
     result = place.cli("dags", "check", "-s", place.name, "--strict", "--slow", "60").check()
     assert re.search(r"4 DAGs in 4 files: 0 errors, 0 warnings; slowest import \d", result.output)
-    assert "airflow-stack/airflow:2.10.2-" in result.output
+    assert f"airflow-stack/airflow:{VERSION}-" in result.output
     assert left(place) == []
 
 

@@ -12,7 +12,7 @@ import yaml
 from airflow_stack.rehearsal import rehearse
 from airflow_stack.rehearsal.rehearse import name_of
 from e2e.session import Session, copy_project
-from e2e.stack import Stack, docker
+from e2e.stack import RELEASE, Stack, docker
 
 PROVED = (
     "the migration ran once",
@@ -36,6 +36,8 @@ PROVED_BY_REDIS = (
     "no task is left in Redis, which answers nobody without the password, and nobody without TLS",
 )
 
+OF_RELEASE = {f"airflow-stack:{key}": value for key, value in RELEASE.items()}
+
 pytestmark = pytest.mark.usefixtures("images")
 
 
@@ -50,6 +52,7 @@ def test_prod_is_rehearsed_and_nothing_is_left(session: Session, tmp_path: Path)
     """The committed stack file, by the task definitions that the program registers; then a clean machine."""
     stack = Stack(session, tmp_path)
     config = yaml.safe_load((stack.program / "Pulumi.prod.yaml").read_text())
+    config["config"] |= OF_RELEASE
     config["config"]["airflow-stack:target"]["name"] = f"r{os.getpid()}"  # two runs on one machine don't meet
     (stack.program / "Pulumi.prod.yaml").write_text(yaml.safe_dump(config))
     result = stack.cli("rehearse", "-s", "prod").check()
@@ -65,7 +68,7 @@ def test_redis_carries_the_tasks_over_tls_and_with_its_password(session: Session
     on the broker or on that, the test above has seen.
     """
     program = Stack(session, tmp_path).program
-    config = yaml.safe_load((program / "Pulumi.prod.yaml").read_text())["config"]
+    config = yaml.safe_load((program / "Pulumi.prod.yaml").read_text())["config"] | OF_RELEASE
     config["airflow-stack:target"] |= {"name": f"e{os.getpid()}", "logs": {"firelens": True}}
     config["airflow-stack:broker"] = {"kind": "elasticache"}
     (program / "Pulumi.cache.yaml").write_text(yaml.safe_dump({"config": config}))

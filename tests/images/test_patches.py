@@ -84,10 +84,10 @@ def test_a_process_applies_its_own_in_their_order(
     stand_in("airflow", __version__="2.11.0")
     with caplog.at_level(logging.INFO):
         loader.apply("scheduler")
-    left = {"slots", "unstarted"}
+    left = {"slots", "stuck"}
     assert applied == [patch.name for patch in PATCHES if patch.where == "scheduler" and patch.name not in left]
     assert [line for line in caplog.messages if "slots" in line and "false" in line]
-    assert [line for line in caplog.messages if "unstarted" in line and "2.11.0" in line]
+    assert [line for line in caplog.messages if "stuck" in line and "2.11.0" in line]
 
 
 def test_what_is_read_is_recorded_for_each_release() -> None:

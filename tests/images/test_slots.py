@@ -1,4 +1,4 @@
-"""slots.py and unstarted.py: a slot is one task's while it is at work; what has not begun costs no try."""
+"""slots.py, stuck.py and unstarted.py: a slot is one task's while it is at work; what has not begun costs no try."""
 
 from __future__ import annotations
 

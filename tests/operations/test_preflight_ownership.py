@@ -12,7 +12,7 @@ import pytest
 from airflow_stack.airflow import describe
 from airflow_stack.backends.containers import plan
 from airflow_stack.backends.identity import Identity
-from airflow_stack.backends.labels import DIRECTORY, STACK
+from airflow_stack.backends.labels import DIRECTORY, IMAGE_VERSION, STACK
 from airflow_stack.backends.machine import Machine
 from airflow_stack.config import LocalConfig
 from airflow_stack.operations import ownership, preflight
@@ -182,3 +182,42 @@ def test_a_port_of_another_clone(engine: Engine, tmp_path: Path) -> None:
     (problem,) = problems[1]
     whose = f"which is of stack 'local' in {tmp_path / 'one'}"
     assert f"port {port} of 127.0.0.1 is in use by container af-proxy, {whose}.\n" in problem
+
+
+@pytest.mark.parametrize(
+    ("running", "airflow", "words"),
+    [
+        ("2.11.2", {"version": "2.11.2"}, ()),
+        ("2.10.2", {"version": "2.11.2", "upgrade_from": "2.10.2"}, ()),
+        (
+            "2.10.2",
+            {"version": "2.11.2"},
+            (
+                "the stack runs Airflow 2.10.2, and airflow-stack:airflow.version is 2.11.2: it is upgraded only when",
+                "to stay, pulumi config set --stack local --path airflow-stack:airflow.version 2.10.2;",
+                "airflow-stack backup -s local, then pulumi config set --stack local --path"
+                " airflow-stack:airflow.upgrade_from 2.10.2",
+            ),
+        ),
+        (
+            "2.11.2",
+            {"version": "2.10.2"},
+            ("which can't use its database", "--path airflow-stack:airflow.version 2.11.2; or restore a backup"),
+        ),
+    ],
+)
+def test_what_runs_is_upgraded_only_where_its_version_is_named(
+    engine: Engine, tmp_path: Path, running: str, airflow: dict[str, str], words: tuple[str, ...]
+) -> None:
+    """Rule: a changed default takes no stack down; what runs goes on, and both ways on are told."""
+    up(engine, tmp_path / "one")
+    for entry in engine.entries["container"].values():
+        entry["Labels"][IMAGE_VERSION] = entry["Config"]["Labels"][IMAGE_VERSION] = running
+    config = LocalConfig.model_validate({"airflow": airflow})
+    _, found, _ = asked(tmp_path / "one", config)
+    problems = preflight.line_problems(config, found, "local")
+    assert len(problems) == bool(words)
+    for word in words:
+        assert word in problems[0]
+    # Another clone's are that one's.
+    assert preflight.line_problems(config, asked(tmp_path / "two", config)[1], "local") == []

@@ -52,6 +52,7 @@ CAUSES: dict[str, tuple[str, ...]] = {
     "secrets_backend_kwargs": ("secrets_backend",),
     "AIRFLOW_STACK_CREATE_ADMIN": ("admin.create", "hardened"),
     "AIRFLOW_STACK_MIGRATE": ("airflow.migrate", "hardened"),
+    "AIRFLOW_STACK_UPGRADE_FROM": ("airflow.upgrade_from",),
     **{
         f"AIRFLOW_STACK_ADMIN_{name.upper()}": (f"admin.{name}", "admin.create", "hardened")
         for name in ("username", "firstname", "lastname", "email")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +20,23 @@ if TYPE_CHECKING:
 LOCK = 7_304_501_220
 """Advisory lock that an initialization holds: any number that nobody uses. Airflow itself uses 1 and 2."""
 
+APART = 3
+"""Major version of Airflow from which on tasks, and their workers, open no database connection."""
+
 POLL = 0.3
 """Seconds between two looks at a database that is not ready."""
+
+
+def installed() -> str:
+    """Return the version of Airflow in this image."""
+    from importlib.metadata import version
+
+    return version("apache-airflow")
+
+
+def major() -> int:
+    """Return the first number of that version."""
+    return int(installed().partition(".")[0])
 
 
 class DatabaseError(Exception):
@@ -30,27 +47,52 @@ class DatabaseUnreachableError(DatabaseError):
     """Nobody answers yet; waiting may help."""
 
 
+Number = tuple[int, ...]
+"""Of a version of Airflow."""
+
+
+@dataclass(frozen=True)
+class Script:
+    """One migration of the installed Airflow."""
+
+    parents: frozenset[str]
+    since: Number
+    """The version that brought it."""
+
+
 @cache
-def revisions() -> tuple[frozenset[str], str]:
-    """Return all revisions that the installed Airflow knows, and the one that is nobody's parent: the head.
+def scripts() -> dict[str, Script]:
+    """Return all migrations that the installed Airflow knows.
 
     Alembic would import a hundred scripts for this, which takes a second.
     """
     spec = find_spec("airflow")
     if spec is None or not spec.submodule_search_locations:
         raise DatabaseError("Airflow is not installed in this image.")
-    scripts = Path(spec.submodule_search_locations[0], "migrations", "versions")
-    known: set[str] = set()
-    parents: set[str] = set()
-    for script in scripts.glob("*.py"):
+    folder = Path(spec.submodule_search_locations[0], "migrations", "versions")
+    known = {}
+    for script in folder.glob("*.py"):
+        named = re.match(r"\d+_(\d+)_(\d+)_(\d+)_", script.name)
         text = script.read_text()
-        known.update(re.findall(r"^revision\s*(?::.*)?=\s*[\"'](\w+)[\"']", text, re.MULTILINE))
-        for line in re.findall(r"^down_revision\s*(?::.*)?=\s*(.+)$", text, re.MULTILINE):
-            parents.update(re.findall(r"[\"'](\w+)[\"']", line))
-    heads = known - parents
+        down = re.findall(r"^down_revision\s*(?::.*)?=\s*(.+)$", text, re.MULTILINE)
+        parents = frozenset(re.findall(r"[\"'](\w+)[\"']", " ".join(down)))
+        for revision in re.findall(r"^revision\s*(?::.*)?=\s*[\"'](\w+)[\"']", text, re.MULTILINE):
+            known[revision] = Script(parents, numbers(named.groups()) if named else ())
+    return known
+
+
+def revisions() -> tuple[frozenset[str], str]:
+    """Return all revisions that the installed Airflow knows, and the one that is nobody's parent: the head."""
+    known = frozenset(scripts())
+    heads = known.difference(*(script.parents for script in scripts().values()))
     if len(heads) != 1:
         raise DatabaseError(f"Airflow's migrations do not have one head but {len(heads)}.")
-    return frozenset(known), heads.pop()
+    return known, next(iter(heads))
+
+
+def numbers(parts: Iterable[str]) -> Number:
+    """Return a version as what can be compared."""
+    return tuple(int(part) for part in parts)
 
 
 def connect() -> Engine:
@@ -96,11 +138,44 @@ def check_not_newer(revision: str | None) -> None:
     Raises:
         DatabaseError: this Airflow does not know the revision.
     """
-    if revision is not None and revision not in revisions()[0]:
+    if revision is not None and revision not in scripts():
         raise DatabaseError(
-            f"The database is at migration {revision}, which this Airflow does not know: a newer Airflow made it. "
-            "Nothing was changed; start that version, or restore a backup."
+            f"The database is at migration {revision}, which Airflow {installed()} does not know: a newer Airflow made"
+            " it, and no database goes back. Nothing was changed. Set airflow-stack:airflow.version to that newer one,"
+            " or restore a backup of before its upgrade into a new stack."
         )
+
+
+def check_is_of_this_line(revision: str | None, environment: Mapping[str, str] = os.environ) -> None:
+    """Refuse to migrate a database of another release line, unless its version is named.
+
+    A new image may be no more than a new default: whoever upgrades says so, after a backup.
+
+    Raises:
+        DatabaseError: it is older than the line of the installed Airflow, and nobody has asked for the upgrade.
+    """
+    if revision is None:
+        return
+    own = numbers(re.findall(r"\d+", installed())[:3])
+    since = scripts()[revision].since
+    later = min((script.since for script in scripts().values() if revision in script.parents), default=None)
+    # Nothing to migrate; of the same line; broken off amid the migrations of one version, which is gone on with.
+    if later is None or later > (*own[:2], 0) or later == since:
+        return
+    named = environment.get("AIRFLOW_STACK_UPGRADE_FROM", "")
+    if named and since <= numbers(named.split(".")) < later:
+        return
+    wrong = f" airflow-stack:airflow.upgrade_from says {named}, which it is not." if named else ""
+    raise DatabaseError(
+        f"The database is of Airflow {_written(since)} or later, before {_written(later)} (migration {revision}), and"
+        f" this is Airflow {installed()}: it is upgraded only when that is asked for.{wrong} Nothing was changed."
+        " To stay, set airflow-stack:airflow.version to the version that it has run with. To upgrade, back it up with"
+        " that version (airflow-stack backup), then set airflow-stack:airflow.upgrade_from to it."
+    )
+
+
+def _written(number: Number) -> str:
+    return ".".join(str(part) for part in number)
 
 
 def initialization_runs(connection: Connection) -> bool:

@@ -119,6 +119,7 @@ def migrate(revision: str | None) -> None:
         db.add_default_pool_if_not_exists()
         db.synchronize_log_template()
         return
+    migrations.check_is_of_this_line(revision)
     say(f"Migrating the database from {revision or 'nothing'} to {head}.")
     try:
         providers_configuration_loaded(db.upgradedb)()

@@ -27,7 +27,7 @@ def names(release: str) -> list[str]:
     """Return what those that are for this release of Airflow replace and stand on, as ``module:Class.attribute``."""
     patches = (patch for patch in PATCHES if patch.is_for(release))
     found = {name for patch in patches for name in (*patch.replaces, *patch.reads)}
-    return sorted(found.union(*(extension.reads for extension in EXTENSIONS)))
+    return sorted(found.union(*(extension.reads for extension in EXTENSIONS if extension.is_for(release))))
 
 
 def digest(name: str) -> str:
@@ -57,7 +57,7 @@ def changed(release: str, as_read: dict[str, dict[str, str]]) -> dict[str, list[
     read = as_read.get(release, {})
     wrong = {name for name in names(release) if read.get(name) != digest(name)}
     users = [(patch.name, (*patch.replaces, *patch.reads)) for patch in PATCHES if patch.is_for(release)]
-    users += [(extension.name, extension.reads) for extension in EXTENSIONS]
+    users += [(extension.name, extension.reads) for extension in EXTENSIONS if extension.is_for(release)]
     return {user: found for user, theirs in users if (found := [name for name in theirs if name in wrong])}
 
 

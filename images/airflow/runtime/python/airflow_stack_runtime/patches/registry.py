@@ -26,8 +26,18 @@ TRIGGERS = "airflow.jobs.triggerer_job_runner:TriggerRunner"
 SQS = "kombu.transport.SQS:Channel"
 
 
+class OfLines:
+    """For some lines of Airflow."""
+
+    lines: tuple[str, ...]
+
+    def is_for(self, version: str) -> bool:
+        """Whether it is for this version of Airflow."""
+        return ".".join(version.split(".")[:2]) in self.lines
+
+
 @dataclass(frozen=True)
-class Patch:
+class Patch(OfLines):
     """Of Airflow."""
 
     name: str
@@ -46,13 +56,9 @@ class Patch:
     lines: tuple[str, ...] = ("2.10", "2.11")
     """Of Airflow. In any other one it is left out."""
 
-    def is_for(self, version: str) -> bool:
-        """Whether it is for this version of Airflow."""
-        return ".".join(version.split(".")[:2]) in self.lines
-
 
 @dataclass(frozen=True)
-class Extension:
+class Extension(OfLines):
     """Takes an option's way, and stands on more of the class that it extends than that promises."""
 
     name: str
@@ -60,6 +66,8 @@ class Extension:
     option: str
     """Airflow's, which names it."""
     reads: tuple[str, ...]
+    lines: tuple[str, ...] = ("2.10", "2.11")
+    """Of Airflow, in which the stack sets that option."""
 
 
 PATCHES = (
@@ -86,7 +94,7 @@ PATCHES = (
         "The slot of a task whose worker was killed is lost until the scheduler restarts.",
         (f"{ISSUES}/43448",),
         replaces=(f"{CELERY}.sync",),
-        reads=(f"{CELERY}.update_all_task_states", f"{SCHEDULER}._find_zombies"),
+        reads=(f"{CELERY}.update_all_task_states", f"{SCHEDULER}._find_zombies", f"{SCHEDULER}._purge_zombies"),
     ),
     Patch(
         "stale_callbacks",
@@ -96,13 +104,21 @@ PATCHES = (
         replaces=(f"{PROCESSOR}._execute_task_callbacks",),
     ),
     Patch(
-        "unstarted",
+        "stuck",
         "scheduler",
         "A task that was lost on its way to a worker fails, or has one try less, though none of its code ran.",
         (f"{PULLS}/43520",),
-        replaces=(f"{SCHEDULER}._fail_tasks_stuck_in_queued", f"{SCHEDULER}._process_executor_events"),
-        reads=(f"{SCHEDULER}._executor_to_tis", f"{CELERY}.cleanup_stuck_queued_tasks", f"{EXECUTOR}.has_task"),
+        replaces=(f"{SCHEDULER}._fail_tasks_stuck_in_queued",),
+        reads=(f"{SCHEDULER}._executor_to_tis", f"{CELERY}.cleanup_stuck_queued_tasks"),
         lines=("2.10",),
+    ),
+    Patch(
+        "unstarted",
+        "scheduler",
+        "A task that its worker could not begin fails, or has one try less, though none of its code ran.",
+        (f"{ISSUES}/39717",),
+        replaces=(f"{SCHEDULER}._process_executor_events",),
+        reads=(f"{EXECUTOR}.has_task",),
     ),
     Patch(
         "unserved_queues",
@@ -232,5 +248,6 @@ EXTENSIONS = (
                 "_message_to_python", "_new_queue", "canonical_queue_name", "sqs",
             )
         ),
+        lines=("2.10", "2.11", "3.3"),
     ),
 )  # fmt: skip
