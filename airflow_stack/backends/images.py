@@ -26,8 +26,10 @@ UPSTREAM = {
     "docker-socket-proxy": "haproxy:3.0-bookworm",
 }
 
-# The Debian root file system below all images of origin ``debian``; images/debian/rootfs makes it.
-DEBIAN_ROOT = f"{REPOSITORY}/debian:bookworm"
+SUITE = "bookworm"
+"""Debian's release, below all images of origin ``debian`` but Airflow's."""
+SUITES = {"3.11": SUITE, "3.13": "trixie"}
+"""By Airflow's Python, the release of Debian that has it."""
 
 
 # Of the project directory; logs are not code.
@@ -95,7 +97,7 @@ def rehearsal_image(config: AwsConfig, program: Path) -> Image:
 def image(name: str, config: StackConfig, program: Path, origin: Origin) -> Image:
     """The image of one folder of images/, on a base of this origin."""
     version = config.airflow.version
-    base = _debian_base(name, program) if origin == "debian" else None
+    base = _debian_base(name, config, program) if origin == "debian" else None
     args = {"BASE": base.tag if base else upstream(name, config)}
     if name == "airflow":
         args |= {
@@ -106,9 +108,16 @@ def image(name: str, config: StackConfig, program: Path, origin: Origin) -> Imag
     return _tagged(name, program / "images" / name, args, base, version)
 
 
-def _debian_base(name: str, program: Path) -> Image:
-    context = program / "images" / "debian" / name
-    return _tagged(f"debian-{name}", context, {"DEBIAN": DEBIAN_ROOT}, None, "bookworm")
+def _debian_base(name: str, config: StackConfig, program: Path) -> Image:
+    python = config.airflow.release.python
+    airflow = name == "airflow"
+    args = {"DEBIAN": debian_root(SUITES[python] if airflow else SUITE)} | ({"PYTHON": python} if airflow else {})
+    return _tagged(f"debian-{name}", program / "images" / "debian" / name, args, None, __version__)
+
+
+def debian_root(suite: str) -> str:
+    """Debian's root file system, which images/debian/rootfs makes."""
+    return f"{REPOSITORY}/debian:{suite}"
 
 
 def upstream(name: str, config: StackConfig) -> str:

@@ -14,7 +14,7 @@ from threading import Thread
 from docker.errors import APIError, BuildError, ImageNotFound
 
 from airflow_stack.backends.containers import Plan
-from airflow_stack.backends.images import DEBIAN_ROOT, Image
+from airflow_stack.backends.images import Image
 from airflow_stack.backends.machine import Machine
 from airflow_stack.errors import OperationError
 from airflow_stack.operations.docker_engine import client
@@ -42,8 +42,8 @@ def ensure(plan: Plan, machine: Machine, say: Say) -> None:
     if not images:
         return
     say(f"images to build: {', '.join(image.name for image in images)}")
-    if any("DEBIAN" in image.args for one in images for image in (one, one.base) if image) and not exists(DEBIAN_ROOT):
-        _debian_root(machine.program, say)
+    for root in sorted({root for one in images for image in (one, one.base) if image and (root := _root(image))}):
+        _debian_root(root, machine.program, say)
     # What the builds have to say comes here, since Pulumi's log is the main thread's.
     told: SimpleQueue[str | Image | Exception] = SimpleQueue()
 
@@ -72,8 +72,8 @@ def build(image: Image, program: Path, say: Say, platform: str | None = None) ->
     """Build one image, after its base where that is missing. The engine's own platform by default."""
     if image.base is not None and not exists(image.base.tag):
         build(image.base, program, say, platform)
-    if "DEBIAN" in image.args and not exists(DEBIAN_ROOT):
-        _debian_root(program, say)
+    if root := _root(image):
+        _debian_root(root, program, say)
     _build(image, say, platform)
 
 
@@ -86,7 +86,14 @@ def exists(tag: str) -> bool:
     return True
 
 
-def _debian_root(program: Path, say: Say) -> None:
+def _root(image: Image) -> str:
+    """Tag of Debian's root file system that it stands on; empty where it is none."""
+    return image.args.get("DEBIAN", "")
+
+
+def _debian_root(tag: str, program: Path, say: Say) -> None:
+    if exists(tag):
+        return
     if find("mmdebstrap") is None:
         if not can_apt_install():
             raise OperationError(
@@ -95,9 +102,9 @@ def _debian_root(program: Path, say: Say) -> None:
             )
         say("installing mmdebstrap")
         apt_install("mmdebstrap")
-    say(f"Debian root file system: {DEBIAN_ROOT}")
+    say(f"Debian root file system: {tag}")
     script = program / "images" / "debian" / "rootfs"
-    result = subprocess.run([str(script), DEBIAN_ROOT], capture_output=True, text=True, check=False)
+    result = subprocess.run([str(script), tag], capture_output=True, text=True, check=False)
     if result.returncode != 0:
         raise OperationError(f"the Debian root file system could not be made:\n{_tail(result.stderr)}")
 

@@ -93,6 +93,7 @@ def test_a_secret_that_cannot_be_written_stops_the_start(path: Path, secrets: Pa
     ("command", "runs"),
     [
         (["airflow", "scheduler"], "python3 -m airflow_stack_runtime.boot.launch scheduler"),
+        (["airflow", "api-server"], "python3 -m airflow_stack_runtime.boot.launch api-server"),
         (["celery", "worker"], "python3 -m airflow_stack_runtime.boot.launch celery worker"),
         (["airflow", "celery", "flower"], "python3 -m airflow_stack_runtime.boot.flower celery flower"),
         (["celery", "stop"], "airflow celery stop"),

@@ -13,7 +13,7 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 from moto import mock_aws
 
-from airflow_stack.backends.images import DEBIAN_ROOT, Image
+from airflow_stack.backends.images import SUITE, Image, debian_root
 from airflow_stack.errors import OperationError
 from airflow_stack.operations import image_build, registry_push
 from airflow_stack.operations.docker_engine import client
@@ -138,7 +138,7 @@ def inputs(tmp_path: Path) -> Inputs:
 
     def made(platform: str = "linux/amd64", origin: str = "registry") -> dict[str, Any]:
         context = tmp_path / "image"
-        debian = Image("debian-airflow", context, DEBIAN, {"DEBIAN": DEBIAN_ROOT})
+        debian = Image("debian-airflow", context, DEBIAN, {"DEBIAN": debian_root(SUITE)})
         bottom = debian if origin == "debian" else None
         airflow = Image("airflow", context, AIRFLOW, {"BASE": bottom.tag if bottom else BASE}, bottom)
         image = Image("project", context, LOCAL, {"BASE": AIRFLOW}, airflow, {"project/dags": tmp_path / "dags"})
@@ -218,7 +218,7 @@ def test_a_local_stacks_image_is_pushed_as_it_is(inputs: Inputs, engine: Engine)
 
 def test_the_bases_are_built_first(inputs: Inputs, engine: Engine) -> None:
     """Rule: what is there is not built again; origin debian needs a machine of the tasks' processor."""
-    engine.there.add(DEBIAN_ROOT)
+    engine.there.add(debian_root(SUITE))
     registry_push.push(inputs(origin="debian"), quiet)
     assert [tag for tag, _ in engine.built] == [DEBIAN, AIRFLOW, LOCAL]
     engine.there.discard(LOCAL)

@@ -17,6 +17,7 @@ from airflow_stack_runtime.patches import loader
 
 MODULES = {
     "webserver": ("airflow.www.app",),
+    "api-server": ("airflow.api_fastapi.app",),
     "scheduler": (
         "airflow.jobs.scheduler_job_runner",
         "airflow.providers.celery.executors.celery_executor",
@@ -25,9 +26,15 @@ MODULES = {
         "airflow_stack_runtime.boot.sqs_transport" if sqs.queue_url() else "kombu.transport.redis",
     ),
     "triggerer": ("airflow.jobs.triggerer_job_runner",),
+    "dag-processor": ("airflow.jobs.dag_processor_job_runner",),
     "celery": ("airflow.providers.celery.executors.celery_executor", "airflow.providers.celery.cli.celery_command"),
 }
 """What each role imports sooner or later."""
+
+
+def opens_database(arguments: list[str]) -> bool:
+    """Whether the role talks to the metadata database. From Airflow 3 on a worker asks the api-server."""
+    return arguments[0] != "celery" or migrations.major() < migrations.APART
 
 
 def main(arguments: list[str]) -> None:
@@ -43,8 +50,9 @@ def main(arguments: list[str]) -> None:
 
         sqs_transport.warm_up(app)
     try:
-        migrations.wait_until_migrated(float(os.environ.get("AIRFLOW_STACK_WAIT_SECONDS", "300")))
-        migrations.retire_jobs(get_hostname())
+        if opens_database(arguments):
+            migrations.wait_until_migrated(float(os.environ.get("AIRFLOW_STACK_WAIT_SECONDS", "300")))
+            migrations.retire_jobs(get_hostname())
     except (migrations.DatabaseError, OptionError) as error:
         sys.exit(f"{arguments[0]} does not start: {error}")
     loader.apply("role")
