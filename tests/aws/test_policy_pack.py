@@ -35,7 +35,7 @@ def test_a_fault_in_the_program_is_refused(stack: Whole) -> None:
     """Rule: the pack reads what the program says of each resource, not what its config says."""
     broken = {
         "database.py": ("storage_encrypted=True", "storage_encrypted=False"),
-        "logs.py": ("retention_in_days=self._retention", "retention_in_days=0"),
+        "logs.py": ("retention_in_days=self._planned.days", "retention_in_days=0"),
     }
     modules = stack.program / "airflow_stack" / "backends" / "aws"
     for name, (right, wrong) in broken.items():
