@@ -47,7 +47,6 @@ URIS = (
 AIRFLOW = """
 import json, sys
 from airflow.models import Connection
-import models
 fields = ("conn_type", "login", "password", "host", "port", "schema", "extra")
 found = []
 for uri in json.load(sys.stdin):
